@@ -1,0 +1,2 @@
+//! The command `beacon`.
+fn main() {}
