@@ -196,7 +196,7 @@ mod tests {
         let mut types = TypeSet::new();
 
         assert!(!types.insert(RecordType(256)) && !types.insert(RecordType(65_535)));
-        assert!(types.is_empty() && types.len() == 0);
+        assert!(types.is_empty());
         assert!(!types.contains(RecordType(256)));
     }
 }
