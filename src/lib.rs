@@ -1,4 +1,12 @@
 //! Multicast DNS and DNS-SD (RFC 6762, RFC 6763) for programs without an async runtime.
 #![forbid(unsafe_code)]
 
+mod dnssd;
+mod error;
 pub mod wire;
+
+pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
+pub use error::{
+    AddressFault, Error, ErrorKind, HostFault, InstanceFault, Rejected, ServiceTypeFault,
+    SubtypeFault, TxtFault,
+};
