@@ -1,12 +1,16 @@
 //! Multicast DNS and DNS-SD (RFC 6762, RFC 6763) for programs without an async runtime.
 #![forbid(unsafe_code)]
 
+mod config;
 mod dnssd;
 mod error;
+pub mod protocol;
 pub mod wire;
 
+pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{
     AddressFault, Error, ErrorKind, HostFault, InstanceFault, Rejected, ServiceTypeFault,
     SubtypeFault, TxtFault,
 };
+pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status};

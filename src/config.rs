@@ -1,0 +1,170 @@
+//! What can be chosen, each with its unit and its reason.
+
+use std::time::Duration;
+
+use crate::dnssd::HostName;
+
+/// How a [`Beacon`](crate::Beacon) runs. Everything has a default that suits a daemon on a home or office link.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::Config;
+///
+/// let config = Config::default().interfaces(["eth0"]).workers(1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) families: Families,
+    pub(crate) host: Option<HostName>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) slots: usize,
+    pub(crate) patience: Duration,
+    pub(crate) seed: Option<u64>,
+    pub(crate) limits: Limits,
+}
+
+/// The address families to speak over. RFC 6762 §20 wants both where there are both.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::{Config, Families};
+///
+/// let config = Config::default().families(Families::V4);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Families {
+    /// Whatever the interface has.
+    #[default]
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+/// How much may be held. What would go beyond is refused and counted, and what is there stays.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::{Config, Limits};
+///
+/// let small = Limits { cache_records: 512, ..Limits::default() };
+/// let config = Config::default().limits(small);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Records of other hosts held for one link. One source address may have three quarters of them, so that it cannot
+    /// shut out all others. Default 65,536: five records each for more instances than one link carries.
+    pub cache_records: usize,
+    /// Bytes of memory for them, about. Default 16 MiB.
+    pub cache_bytes: usize,
+    /// Services registered at one time. Default 1,024.
+    pub registrations: usize,
+    /// Browses and lookups open at one time. Default 1,280: 256 browses and 1,024 lookups.
+    pub subscriptions: usize,
+    /// Events that wait for the reader of one subscription. Default 1,024; beyond it he is told that he
+    /// [lagged](crate::Event::Lagged), and gets what is true by then.
+    pub events: usize,
+    /// Calls that wait for the loop. Default 256; beyond it a call waits for a place until its deadline.
+    pub commands: usize,
+}
+
+impl Config {
+    /// Uses these interfaces and no others, by name. A loopback interface is used only when it is named here, or when
+    /// there is nothing else.
+    #[must_use]
+    pub fn interfaces<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.interfaces = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Speaks over these address families.
+    #[must_use]
+    pub fn families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Uses this host name instead of the machine's own.
+    #[must_use]
+    pub fn host(mut self, host: HostName) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Reads packets with so many threads; at least one. Default: two, or one where there is one core.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers.clamp(1, WORKERS_MAX));
+        self
+    }
+
+    /// Holds so many received packets at one time, 9,000 bytes each; 8 to 4,096. Default 64: two batches of the kernel.
+    #[must_use]
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots.clamp(SLOTS_MIN, SLOTS_MAX);
+        self
+    }
+
+    /// Lets a call wait so long for the loop to take it. Default one second; a healthy loop takes microseconds.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Draws all random delays from this seed instead of the system's.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets how much may be held.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            families: Families::Both,
+            host: None,
+            workers: None,
+            slots: 64,
+            patience: Duration::from_secs(1),
+            seed: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cache_records: 65_536,
+            cache_bytes: 16 << 20,
+            registrations: 1024,
+            subscriptions: 256 + 1024,
+            events: 1024,
+            commands: 256,
+        }
+    }
+}
+
+/// Reading a packet takes a microsecond: more threads than this only wait for each other.
+const WORKERS_MAX: usize = 16;
+
+/// A loop that reads with fewer slots than this goes to the kernel for every few packets.
+const SLOTS_MIN: usize = 8;
+
+/// Beyond this the kernel's buffer is the better place to wait.
+const SLOTS_MAX: usize = 4096;

@@ -1,0 +1,100 @@
+//! Links that come, change and go.
+//!
+//! Read RFC 6762 §8 (a link that comes up: probe and announce), §8.4 (an address that changes: announce), §10.3 (a link that
+//! goes: forget what was heard there) and §14 (several links) first.
+
+use std::time::Instant;
+
+use crate::protocol::cache::Bounds;
+use crate::protocol::engine::Engine;
+use crate::protocol::engine::state::Cause;
+use crate::protocol::engine::state::LinkState;
+use crate::protocol::link::Link;
+use crate::protocol::link::LinkId;
+use crate::protocol::querying::First;
+
+impl Engine {
+    /// Adds a link, or tells what has changed about one.
+    ///
+    /// A link that is new is probed and announced on, and asked on. Changed addresses are announced.
+    pub fn set_link(&mut self, now: Instant, link: Link) {
+        self.advance(now);
+        let id = link.id();
+        if let Some(state) = self.links.get_mut(&id) {
+            let same_families = state.link.families().eq(link.families());
+            if state.link == link {
+                return;
+            }
+            state.link = link;
+            if same_families {
+                self.place_host(Cause::Change);
+            } else {
+                // A family that came is a link that came up, for all who listen on it.
+                self.place_all(id);
+                self.restart_questions(id);
+            }
+        } else {
+            self.links.insert(id, LinkState::new(link, self.bounds()));
+            self.place_all(id);
+            self.join(id, First::Unicast);
+        }
+        self.note_standings();
+    }
+
+    /// Forgets a link, and everything that was heard on it.
+    pub fn remove_link(&mut self, now: Instant, id: LinkId) {
+        self.advance(now);
+        self.leave(id);
+        self.links.remove(&id);
+        self.note_standings();
+    }
+
+    /// Returns the links, by ascending id.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().map(|state| &state.link)
+    }
+
+    /// Takes back everything that was announced. Nothing is owned and nothing is asked afterwards.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.advance(now);
+        let registrations: Vec<_> = self.registry.ids().collect();
+        for id in registrations {
+            self.registry.remove(id);
+        }
+        for state in self.links.values_mut() {
+            for owner in state.owners() {
+                state.set_drafts(owner, Vec::new(), Cause::Change, &mut self.tools);
+            }
+        }
+        let subscriptions: Vec<_> = self.subscriptions.keys().copied().collect();
+        for id in subscriptions {
+            self.stop(now, id);
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            records_max: self.limits.cache_records,
+            bytes_max: self.limits.cache_bytes,
+            records_per_source_max: self.limits.cache_records / 4 * 3,
+        }
+    }
+
+    /// Lets the records of every registration stand on a link, and claims their names from the start.
+    fn place_all(&mut self, link: LinkId) {
+        let registrations: Vec<_> = self.registry.ids().collect();
+        for id in registrations {
+            self.place(link, id, Cause::Change);
+        }
+        self.place_host(Cause::Change);
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let names: Vec<_> = state.zone.name_ids().collect();
+        for name in names {
+            if state.zone.unique_at(name).next().is_some() && !state.claims.contains(name) {
+                state.contest(name, std::time::Duration::ZERO, &mut self.tools);
+            }
+        }
+    }
+}

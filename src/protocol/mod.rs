@@ -1,0 +1,49 @@
+//! RFC 6762 as state machines: (now, input) in, packets and events out.
+//!
+//! Nothing here has a socket, a clock, a thread or chance of its own, so that thousands of hosts run in one process under
+//! a virtual clock, and the same inputs at the same instants give the same packets.
+//!
+//! - [`engine`]: the whole; composes the wings below, which know nothing of each other
+//! - [`querying`]: asking (§5, §7)
+//! - [`claiming`]: probing, announcing, conflicts (§8, §9)
+//! - [`responding`]: answering (§6)
+//! - [`cache`]: what others said (§10)
+//! - [`registry`], [`zone`]: what we own, as registered and as it stands on one link
+//! - [`pack`]: records into responses
+//! - [`link`], [`event`], [`outbox`]: what goes in and out
+//! - [`timers`], [`slab`], [`chance`]: small tools
+
+mod cache;
+mod chance;
+mod claiming;
+mod engine;
+mod event;
+mod link;
+mod outbox;
+mod pack;
+mod querying;
+mod registry;
+mod responding;
+mod slab;
+mod timers;
+mod zone;
+
+pub use engine::Counts;
+pub use engine::Engine;
+pub use engine::Notice;
+pub use event::Event;
+pub use event::Instance;
+pub use event::Interface;
+pub use event::RecordEvent;
+pub use event::Sighting;
+pub use event::Status;
+pub use link::Arrival;
+pub use link::Family;
+pub use link::Link;
+pub use link::LinkId;
+pub use outbox::Destination;
+pub use outbox::Importance;
+pub use outbox::Transmit;
+pub use querying::Depth;
+pub use querying::SubscriptionId;
+pub use registry::RegistrationId;

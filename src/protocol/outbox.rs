@@ -1,0 +1,192 @@
+//! Packets that are ready to go, and the memory of those that went.
+//!
+//! A multicast comes back to its sender, since other programs on the machine must hear it too. What we sent ourselves
+//! is told apart by its bytes: source addresses cannot do it, because such a program has the same ones.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::protocol::link::Family;
+use crate::protocol::link::Link;
+use crate::protocol::link::LinkId;
+
+/// A packet for the owner of the engine to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Transmit<'e> {
+    /// The link to send it by.
+    pub link: LinkId,
+    /// The family to send it over.
+    pub family: Family,
+    /// Whom it is for.
+    pub to: Destination,
+    /// What may be done with it when it cannot be sent at once.
+    pub importance: Importance,
+    /// The message.
+    pub bytes: &'e [u8],
+}
+
+/// Whom a packet is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Destination {
+    /// The group of the family, port 5353.
+    Group,
+    /// One host.
+    Host(SocketAddr),
+}
+
+/// What may be done with a packet that cannot be sent at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Importance {
+    /// An answer: who still wants it will ask again, so it may be dropped when too much waits.
+    Answer,
+    /// A question, probe, announcement or goodbye: it is kept.
+    Keep,
+}
+
+/// The packets that wait to be taken by the engine's owner.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: VecDeque<Packet>,
+    /// Buffers to be used again.
+    spare: Vec<Vec<u8>>,
+    /// The packet that the owner is sending.
+    current: Option<Packet>,
+    echoes: VecDeque<Echo>,
+    now: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Packet {
+    link: LinkId,
+    family: Family,
+    to: Destination,
+    importance: Importance,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Echo {
+    sent: Instant,
+    digest: u64,
+}
+
+impl Outbox {
+    /// Sets the time of what is put in from here on.
+    pub(crate) fn set_now(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    /// Puts in one multicast for each family of a link.
+    pub(crate) fn multicast(&mut self, link: &Link, bytes: &[u8], importance: Importance) {
+        for family in link.families() {
+            self.multicast_over(link.id(), family, bytes, importance);
+        }
+    }
+
+    /// Puts in a multicast over one family.
+    pub(crate) fn multicast_over(
+        &mut self,
+        link: LinkId,
+        family: Family,
+        bytes: &[u8],
+        importance: Importance,
+    ) {
+        if let Some(sent) = self.now {
+            self.remember(sent, link, bytes);
+        }
+        self.put(link, family, Destination::Group, importance, bytes);
+    }
+
+    /// Puts in a packet for one host.
+    pub(crate) fn unicast(&mut self, link: LinkId, to: SocketAddr, bytes: &[u8]) {
+        let family = Family::of(to.ip());
+        self.put(
+            link,
+            family,
+            Destination::Host(to),
+            Importance::Answer,
+            bytes,
+        );
+    }
+
+    /// Takes out the next packet; its bytes stay until the next call.
+    pub(crate) fn take(&mut self) -> Option<Transmit<'_>> {
+        if let Some(sent) = self.current.take() {
+            if self.spare.len() < SPARE_MAX {
+                self.spare.push(sent.bytes);
+            }
+        }
+        let packet = &*self.current.insert(self.waiting.pop_front()?);
+        Some(Transmit {
+            link: packet.link,
+            family: packet.family,
+            to: packet.to,
+            importance: packet.importance,
+            bytes: &packet.bytes,
+        })
+    }
+
+    /// Tells whether these bytes are a multicast of ours that came back.
+    pub(crate) fn is_echo(&self, now: Instant, link: LinkId, bytes: &[u8]) -> bool {
+        let digest = digest(link, bytes);
+        let recent = |echo: &&Echo| now.saturating_duration_since(echo.sent) <= ECHO_WINDOW;
+        let mut echoes = self.echoes.iter().rev().take_while(recent);
+        echoes.any(|echo| echo.digest == digest)
+    }
+
+    fn put(
+        &mut self,
+        link: LinkId,
+        family: Family,
+        to: Destination,
+        importance: Importance,
+        bytes: &[u8],
+    ) {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        self.waiting.push_back(Packet {
+            link,
+            family,
+            to,
+            importance,
+            bytes: buffer,
+        });
+    }
+
+    fn remember(&mut self, sent: Instant, link: LinkId, bytes: &[u8]) {
+        let digest = digest(link, bytes);
+        if self
+            .echoes
+            .back()
+            .is_some_and(|echo| echo.digest == digest && echo.sent == sent)
+        {
+            return;
+        }
+        if self.echoes.len() == ECHOES_MAX {
+            self.echoes.pop_front();
+        }
+        self.echoes.push_back(Echo { sent, digest });
+    }
+}
+
+/// Buffers kept for use again; a burst above it gives its memory back.
+const SPARE_MAX: usize = 64;
+
+/// Multicasts remembered: more than one turn of the loop sends without a burst.
+const ECHOES_MAX: usize = 512;
+
+/// How long a multicast takes to come back at most: the machine may have been busy, the network is not involved.
+const ECHO_WINDOW: Duration = Duration::from_secs(2);
+
+/// Digests the bytes of a message. The keys are fixed: a forger gains nothing but to have his packet ignored.
+fn digest(link: LinkId, bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u32(link.0);
+    hasher.write(bytes);
+    hasher.finish()
+}

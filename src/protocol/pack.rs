@@ -1,0 +1,292 @@
+//! Packing what we own into responses.
+//!
+//! Read RFC 6762 §6.4 (aggregation), §10.2 (a unique set goes whole, with the cache-flush bit) and §17 (message size) first,
+//! and RFC 6763 §12 for what rides along. Announcements and answers are packed alike.
+
+use std::collections::BTreeSet;
+
+use crate::protocol::link::PACKET_BYTES_MAX;
+use crate::protocol::zone::Answer;
+use crate::protocol::zone::Ownership;
+use crate::protocol::zone::Zone;
+use crate::wire::Full;
+use crate::wire::Header;
+use crate::wire::Rdata;
+use crate::wire::Record;
+use crate::wire::RecordType;
+use crate::wire::Section;
+use crate::wire::SrvTargets;
+use crate::wire::Ttl;
+use crate::wire::Writer;
+
+/// One message: what it answers, and what rides along.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) additionals: Vec<Answer>,
+}
+
+/// How the messages are to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) bytes_max: usize,
+    pub(crate) style: Style,
+}
+
+/// Whom the messages are for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Style {
+    /// Hosts that speak Multicast DNS.
+    Multicast,
+    /// A plain DNS client: small TTLs, no cache-flush bit, SRV targets written out. RFC 6762 §6.7, §18.14.
+    Legacy,
+}
+
+/// Packs `answers` into as few messages as they fit and hands each to `emit`.
+///
+/// `extras` names what may ride along with an answer, and `may_ride` says whether it may today.
+pub(crate) fn pack(
+    zone: &Zone,
+    answers: &[Answer],
+    form: Form,
+    extras: impl Fn(&Zone, Answer) -> Vec<Answer>,
+    may_ride: impl Fn(Answer) -> bool,
+    writer: &mut Writer,
+    mut emit: impl FnMut(&[u8], &Packed),
+) {
+    let all: BTreeSet<Answer> = answers.iter().copied().collect();
+    let mut ridden: BTreeSet<Answer> = BTreeSet::new();
+    let mut rest = answers;
+    while !rest.is_empty() {
+        let fitting = count_fitting(zone, rest, form.bytes_max, &extras);
+        let (mut packed, written) = write_answers(zone, &rest[..fitting], form, writer);
+        rest = &rest[written..];
+        let mut wanted: Vec<Answer> = Vec::new();
+        for answer in &packed.answers {
+            for extra in extras(zone, *answer) {
+                if !all.contains(&extra) && ridden.insert(extra) {
+                    wanted.push(extra);
+                }
+            }
+        }
+        write_extras(zone, &wanted, form, &may_ride, writer, &mut packed);
+        emit(writer.bytes(), &packed);
+    }
+}
+
+/// Writes one answer or additional as `style` wants it.
+pub(crate) fn write_one(
+    zone: &Zone,
+    answer: Answer,
+    section: Section,
+    style: Style,
+    writer: &mut Writer,
+) -> Result<(), Full> {
+    let nsec;
+    let (record, unique) = match answer {
+        Answer::Record(id) => {
+            let own = zone.get(id);
+            (&own.record, own.ownership != Ownership::Shared)
+        }
+        Answer::Nsec(name) => {
+            let Some(record) = zone.nsec(name) else {
+                return Ok(());
+            };
+            nsec = record;
+            (&nsec, true)
+        }
+    };
+    match style {
+        Style::Multicast => writer.record_with(section, record, record.ttl, unique),
+        Style::Legacy => writer.record_with(section, record, record.ttl.min(LEGACY_TTL_MAX), false),
+    }
+}
+
+/// Returns what may ride along with an answer: what its asker would ask for next.
+///
+/// # RFC
+///
+/// 6763 §12 (SRV, TXT and addresses with a pointer, addresses with an SRV), 6762 §6.2 (the other family, or the
+/// proof that there is none).
+pub(crate) fn extras(zone: &Zone, answer: Answer) -> Vec<Answer> {
+    let Answer::Record(id) = answer else {
+        return Vec::new();
+    };
+    let mut riders = Vec::new();
+    match &zone.get(id).record.rdata {
+        Rdata::Ptr(instance) => {
+            for record_type in [RecordType::SRV, RecordType::TXT] {
+                riders.extend(set(zone, &instance.folded(), record_type));
+            }
+            for srv in riders.clone() {
+                riders.extend(extras(zone, srv));
+            }
+        }
+        Rdata::Srv(srv) => {
+            let folded = srv.target.folded();
+            for record_type in ADDRESS_TYPES {
+                riders.extend(set(zone, &folded, record_type));
+            }
+            riders.extend(missing_family(zone, &folded));
+        }
+        Rdata::A(_) | Rdata::Aaaa(_) => {
+            let folded = zone.get(id).record.name.folded();
+            for record_type in ADDRESS_TYPES {
+                riders.extend(set(zone, &folded, record_type));
+            }
+            riders.extend(missing_family(zone, &folded));
+        }
+        _ => {}
+    }
+    riders
+}
+
+/// Returns the denial of all that a name lacks, for each name among the records announced.
+pub(crate) fn denials(zone: &Zone, answer: Answer) -> Vec<Answer> {
+    let Answer::Record(id) = answer else {
+        return Vec::new();
+    };
+    let name = zone.get(id).name;
+    zone.nsec(name)
+        .map(|_| Answer::Nsec(name))
+        .into_iter()
+        .collect()
+}
+
+/// Returns the records of a name and type that may be sent.
+pub(crate) fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Vec<Answer> {
+    let Some(name) = zone.find(folded) else {
+        return Vec::new();
+    };
+    let held = zone.owner(name).records.iter().copied();
+    let usable = held.filter(|id| zone.is_usable(*id));
+    let of_type = usable.filter(|id| zone.get(*id).record.record_type() == record_type);
+    of_type.map(Answer::Record).collect()
+}
+
+fn missing_family(zone: &Zone, folded: &[u8]) -> Option<Answer> {
+    let name = zone.find(folded)?;
+    let lacking = ADDRESS_TYPES
+        .iter()
+        .any(|record_type| zone.denies(name, *record_type));
+    lacking.then_some(Answer::Nsec(name))
+}
+
+/// Writes answers until one does not fit; the first gets a message of its own if no other way is left.
+fn write_answers(
+    zone: &Zone,
+    answers: &[Answer],
+    form: Form,
+    writer: &mut Writer,
+) -> (Packed, usize) {
+    begin(form, form.bytes_max, writer);
+    let mut packed = Packed::default();
+    for answer in answers {
+        if write_one(zone, *answer, Section::Answer, form.style, writer).is_err() {
+            break;
+        }
+        packed.answers.push(*answer);
+    }
+    let mut written = packed.answers.len();
+    if written == 0 {
+        // RFC 6762 §17: one record that is too large for a packet goes alone, in fragments.
+        begin(form, PACKET_BYTES_MAX - 48, writer);
+        if write_one(zone, answers[0], Section::Answer, form.style, writer).is_ok() {
+            packed.answers.push(answers[0]);
+        }
+        written = 1;
+    }
+    (packed, written)
+}
+
+/// Writes what rides along, set by set: a set that does not fit whole stays behind.
+fn write_extras(
+    zone: &Zone,
+    wanted: &[Answer],
+    form: Form,
+    may_ride: &impl Fn(Answer) -> bool,
+    writer: &mut Writer,
+    packed: &mut Packed,
+) {
+    for set in wanted.chunk_by(|one, two| same_set(zone, *one, *two)) {
+        if !set.iter().all(|extra| may_ride(*extra)) {
+            continue;
+        }
+        let before = writer.mark();
+        let whole = set
+            .iter()
+            .try_for_each(|extra| write_one(zone, *extra, Section::Additional, form.style, writer));
+        match whole {
+            Ok(()) => packed.additionals.extend_from_slice(set),
+            Err(Full) => writer.rewind(before),
+        }
+    }
+}
+
+/// Guesses how many answers fit one message with what rides along, so that each finds its companions beside it.
+fn count_fitting(
+    zone: &Zone,
+    answers: &[Answer],
+    bytes_max: usize,
+    extras: &impl Fn(&Zone, Answer) -> Vec<Answer>,
+) -> usize {
+    let mut counted: BTreeSet<Answer> = BTreeSet::new();
+    let mut bytes = HEADER_BYTES;
+    for (n, answer) in answers.iter().enumerate() {
+        let group = std::iter::once(*answer).chain(extras(zone, *answer));
+        for member in group {
+            if counted.insert(member) {
+                bytes += guess_bytes(zone, member);
+            }
+        }
+        if bytes > bytes_max {
+            return n.max(1);
+        }
+    }
+    answers.len()
+}
+
+/// Returns about what a record takes in a message whose names are compressed.
+fn guess_bytes(zone: &Zone, answer: Answer) -> usize {
+    const FIXED: usize = 2 + 10;
+    let Answer::Record(id) = answer else {
+        return FIXED + 2 + 2 + 8;
+    };
+    let first_label = |record: &Record| record.name.labels().next().map_or(0, <[u8]>::len);
+    let record = &zone.get(id).record;
+    FIXED
+        + match &record.rdata {
+            Rdata::A(_) => 4,
+            Rdata::Aaaa(_) => 16,
+            Rdata::Ptr(target) => target.labels().next().map_or(0, <[u8]>::len) + 3,
+            Rdata::Srv(_) => 6 + 2,
+            Rdata::Txt(txt) => txt.as_bytes().len(),
+            _ => first_label(record) + 64,
+        }
+}
+
+fn same_set(zone: &Zone, one: Answer, two: Answer) -> bool {
+    match (one, two) {
+        (Answer::Record(one), Answer::Record(two)) => {
+            let (one, two) = (zone.get(one), zone.get(two));
+            one.name == two.name && one.record.record_type() == two.record.record_type()
+        }
+        _ => false,
+    }
+}
+
+fn begin(form: Form, bytes_max: usize, writer: &mut Writer) {
+    let targets = match form.style {
+        Style::Multicast => SrvTargets::Compressed,
+        Style::Legacy => SrvTargets::Plain,
+    };
+    writer.begin(Header::RESPONSE, bytes_max, targets);
+}
+
+const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+
+/// What every message begins with. RFC 1035 §4.1.1.
+const HEADER_BYTES: usize = 12;
+
+/// A plain DNS client must not believe us for longer. RFC 6762 §6.7.
+pub(crate) const LEGACY_TTL_MAX: Ttl = Ttl(10);

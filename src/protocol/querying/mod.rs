@@ -1,0 +1,32 @@
+//! Asking: which questions are open, when each is asked, and what its answers mean to the one who waits.
+//!
+//! Read RFC 6762 §5 (querying) and §7 (traffic reduction) first.
+//!
+//! - [`schedule`]: when one question is asked
+//! - [`questions`]: all open questions of a link
+//! - [`query`]: the packets
+//! - [`browser`]: following the instances of a service type
+//! - [`lookup`]: following the records of a name
+
+mod browser;
+mod lookup;
+mod query;
+mod questions;
+mod schedule;
+
+pub(crate) use browser::Browser;
+pub use browser::Depth;
+pub(crate) use browser::Desk;
+pub(crate) use browser::TXT_ASKED_MAX;
+pub(crate) use lookup::Lookup;
+pub(crate) use query::write;
+pub(crate) use questions::Questions;
+pub(crate) use questions::Role;
+pub(crate) use questions::Watcher;
+pub(crate) use schedule::First;
+pub(crate) use schedule::Schedule;
+pub(crate) use schedule::Turn;
+
+/// Names one browse or lookup for as long as the engine lives.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SubscriptionId(pub(crate) u64);

@@ -1,0 +1,297 @@
+//! The questions that are open on one link, and who waits for their answers.
+//!
+//! Read RFC 6762 §5.2 and §15.3 (one set of questions for all clients) first.
+//!
+//! Not here: when a question is asked ([`schedule`](crate::protocol::querying::Schedule)), how a query is written
+//! ([`query`](crate::protocol::querying::write)).
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::protocol::cache::Cache;
+use crate::protocol::cache::answers;
+use crate::protocol::chance::Chance;
+use crate::protocol::querying::First;
+use crate::protocol::querying::Schedule;
+use crate::protocol::querying::SubscriptionId;
+use crate::protocol::querying::Turn;
+use crate::protocol::slab::Slab;
+use crate::protocol::timers::Timers;
+use crate::wire::Name;
+use crate::wire::RecordType;
+
+/// The open questions of one link.
+#[derive(Debug)]
+pub(crate) struct Questions {
+    slab: Slab<Question>,
+    by_name: HashMap<Box<[u8]>, Vec<u32>>,
+    timers: Timers<u32>,
+    /// When the questions opened most recently are first asked; those that come before it join them.
+    first: Option<Instant>,
+}
+
+/// One name and type that somebody here wants to know about.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) name: Name,
+    pub(crate) folded: Box<[u8]>,
+    pub(crate) record_type: RecordType,
+    pub(crate) schedule: Schedule,
+    /// When it last asked for unicast answers.
+    pub(crate) asked_unicast: Option<Instant>,
+    watchers: BTreeSet<Watcher>,
+}
+
+/// Who wants to hear of changes to a question's answers.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Watcher {
+    pub(crate) subscription: SubscriptionId,
+    pub(crate) role: Role,
+}
+
+/// What the answers are to the one who watches.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Role {
+    /// Pointers to instances.
+    Instances,
+    /// Part of what resolves this instance.
+    Detail(Name),
+    /// Records wanted for themselves.
+    Records,
+}
+
+impl Questions {
+    pub(crate) fn new() -> Self {
+        Self {
+            slab: Slab::default(),
+            by_name: HashMap::new(),
+            timers: Timers::new(),
+            first: None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Opens a question, or joins those who ask it already.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        name: &Name,
+        record_type: RecordType,
+        watcher: Watcher,
+        first: First,
+        chance: &mut Chance,
+    ) {
+        let folded = name.folded();
+        if let Some(place) = self.place_of(&folded, record_type) {
+            self.question_mut(place).watchers.insert(watcher);
+            return;
+        }
+        let start = self.first_query_at(now, chance);
+        let folded: Box<[u8]> = Box::from(&*folded);
+        let place = self.slab.insert(Question {
+            name: name.clone(),
+            folded: folded.clone(),
+            record_type,
+            schedule: Schedule::new(start, first),
+            asked_unicast: None,
+            watchers: BTreeSet::from([watcher]),
+        });
+        self.by_name.entry(folded).or_default().push(place);
+        self.timers.set(place, start);
+    }
+
+    /// Leaves a question; it closes with the last one who asked it.
+    pub(crate) fn close(&mut self, name: &Name, record_type: RecordType, watcher: &Watcher) {
+        let folded = name.folded();
+        let Some(place) = self.place_of(&folded, record_type) else {
+            return;
+        };
+        let question = self.question_mut(place);
+        question.watchers.remove(watcher);
+        if !question.watchers.is_empty() {
+            return;
+        }
+        self.slab.remove(place);
+        self.timers.cancel(place);
+        if let Some(places) = self.by_name.get_mut(&*folded) {
+            places.retain(|held| *held != place);
+            if places.is_empty() {
+                self.by_name.remove(&*folded);
+            }
+        }
+    }
+
+    /// Tells whether anybody here wants a record of this name and type.
+    pub(crate) fn wants(&self, folded: &[u8], record_type: RecordType) -> bool {
+        self.at(folded)
+            .any(|question| is_wanted(record_type, question.record_type))
+    }
+
+    /// Returns all who wait for records of this name and type.
+    pub(crate) fn watchers(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+        let wanting = self
+            .at(folded)
+            .filter(|question| is_wanted(record_type, question.record_type));
+        wanting
+            .flat_map(|question| question.watchers.iter().cloned())
+            .collect()
+    }
+
+    /// Makes sure that the questions which a cached record answers are looked at when it wants a refresh.
+    pub(crate) fn refresh_by(&mut self, folded: &[u8], record_type: RecordType, due: Instant) {
+        for place in self.by_name.get(folded).into_iter().flatten() {
+            let question = self.slab.get(*place).expect("indexed places are filled");
+            if is_wanted(record_type, question.record_type) {
+                self.timers.set_no_later(*place, due);
+            }
+        }
+    }
+
+    /// Asks again from the start for what was lost: its one owner's record is gone.
+    pub(crate) fn reopen(
+        &mut self,
+        now: Instant,
+        folded: &[u8],
+        record_type: RecordType,
+        chance: &mut Chance,
+    ) {
+        let start = self.first_query_at(now, chance);
+        for place in self.by_name.get(folded).into_iter().flatten() {
+            let question = self
+                .slab
+                .get_mut(*place)
+                .expect("indexed places are filled");
+            if is_wanted(record_type, question.record_type) {
+                question.schedule.restart(start);
+                self.timers.set_no_later(*place, start);
+            }
+        }
+    }
+
+    /// Asks everything from the start: the link came up.
+    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) {
+        let start = self.first_query_at(now, chance);
+        let places: Vec<_> = self.slab.keys().collect();
+        for place in places {
+            let question = self.question_mut(place);
+            question.schedule = Schedule::new(start, First::Unicast);
+            self.timers.set_no_later(place, start);
+        }
+    }
+
+    /// Takes up to `most` questions that are to be asked at `now`; a peer's query stands for ours.
+    pub(crate) fn take_due(&mut self, now: Instant, cache: &mut Cache, most: usize) -> Vec<u32> {
+        let mut due = Vec::new();
+        while due.len() < most {
+            let Some(place) = self.timers.pop(now) else {
+                break;
+            };
+            let question = self.slab.get_mut(place).expect("timed places are filled");
+            let (folded, record_type) = (&*question.folded, question.record_type);
+            let settled = cache.is_settled(folded, record_type);
+            let refresh = cache.refresh_due(folded, record_type);
+            match question.schedule.turn(now, settled, refresh) {
+                Turn::Rest => {}
+                Turn::Wait(at) => self.timers.set(place, at),
+                Turn::Ask => {
+                    let left_to_peer = question.schedule.is_asked_by_peer(now);
+                    if question.schedule.wants_unicast() {
+                        question.asked_unicast = Some(now);
+                    }
+                    question.schedule.note_sent(now);
+                    cache.note_asked(folded, record_type, now);
+                    let refresh = cache.refresh_due(folded, record_type);
+                    if let Turn::Wait(at) = question.schedule.turn(now, settled, refresh) {
+                        self.timers.set(place, at);
+                    }
+                    if !left_to_peer {
+                        due.push(place);
+                    }
+                }
+            }
+        }
+        due
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) fn get(&self, place: u32) -> &Question {
+        self.slab
+            .get(place)
+            .expect("a question that is due is open")
+    }
+
+    /// Returns the open questions for a name and a type.
+    pub(crate) fn find(&self, folded: &[u8], record_type: RecordType) -> Option<&Question> {
+        self.place_of(folded, record_type)
+            .map(|place| self.get(place))
+    }
+
+    /// Notes that a peer asked the same, with nothing known that we do not know.
+    pub(crate) fn note_peer_asked(&mut self, folded: &[u8], record_type: RecordType, now: Instant) {
+        if let Some(place) = self.place_of(folded, record_type) {
+            self.question_mut(place).schedule.note_peer_asked(now);
+        }
+    }
+
+    /// Tells whether a unicast response that brings this record was asked for in the last two seconds.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §6: all other unicast responses are ignored.
+    pub(crate) fn expects_unicast(
+        &self,
+        folded: &[u8],
+        record_type: RecordType,
+        now: Instant,
+    ) -> bool {
+        let recent = |at: Instant| now.saturating_duration_since(at) <= UNICAST_WINDOW;
+        self.at(folded).any(|question| {
+            answers(record_type, question.record_type) && question.asked_unicast.is_some_and(recent)
+        })
+    }
+
+    fn first_query_at(&mut self, now: Instant, chance: &mut Chance) -> Instant {
+        if let Some(first) = self.first.filter(|first| *first > now) {
+            return first;
+        }
+        let start = now + chance.between(FIRST_DELAY_MIN, FIRST_DELAY_MAX);
+        self.first = Some(start);
+        start
+    }
+
+    fn at<'q>(&'q self, folded: &[u8]) -> impl Iterator<Item = &'q Question> + use<'q> {
+        let places = self.by_name.get(folded).map_or(&[][..], Vec::as_slice);
+        places
+            .iter()
+            .map(|place| self.slab.get(*place).expect("indexed places are filled"))
+    }
+
+    fn place_of(&self, folded: &[u8], record_type: RecordType) -> Option<u32> {
+        let mut places = self.by_name.get(folded)?.iter().copied();
+        places.find(|place| self.get(*place).record_type == record_type)
+    }
+
+    fn question_mut(&mut self, place: u32) -> &mut Question {
+        self.slab.get_mut(place).expect("indexed places are filled")
+    }
+}
+
+/// The first question of a series waits this long at least, and at most. RFC 6762 §5.2.
+const FIRST_DELAY_MIN: Duration = Duration::from_millis(20);
+const FIRST_DELAY_MAX: Duration = Duration::from_millis(120);
+
+/// How long a unicast response may take. RFC 6762 §6.
+const UNICAST_WINDOW: Duration = Duration::from_secs(2);
+
+/// Tells whether a record of one type matters to a question for another: as an answer, or as the denial of one.
+fn is_wanted(held: RecordType, asked: RecordType) -> bool {
+    answers(held, asked) || held == RecordType::NSEC
+}

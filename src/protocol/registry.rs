@@ -1,0 +1,268 @@
+//! What the user registered, and the records that stand for it on a link.
+//!
+//! Read RFC 6763 §4 to §7 and §9 for the records of a service, RFC 6762 §4 and §6.2 for those of a host. The names here
+//! are the ones in use: after a conflict the registration keeps its identity and takes another name.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::dnssd::HostName;
+use crate::dnssd::InstanceName;
+use crate::dnssd::Service;
+use crate::dnssd::ServiceType;
+use crate::protocol::link::Link;
+use crate::protocol::zone::Draft;
+use crate::protocol::zone::HOST_TTL;
+use crate::protocol::zone::OTHER_TTL;
+use crate::protocol::zone::Ownership;
+use crate::wire::Name;
+use crate::wire::Rdata;
+use crate::wire::Record;
+use crate::wire::Srv;
+
+/// Names one registration for as long as the engine lives.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RegistrationId(pub(crate) u64);
+
+/// All registrations, and the host that they stand on.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    services: BTreeMap<RegistrationId, Registered>,
+    host: HostName,
+    next_id: u64,
+}
+
+/// One registered service under the name that it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) service: Service,
+    pub(crate) instance: InstanceName,
+    /// The other host that it runs on, if it is not this one.
+    pub(crate) host: Option<HostName>,
+}
+
+/// Who a name belongs to, as far as conflicts go.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Lineage {
+    /// The host itself.
+    Host,
+    /// The instance of a registration.
+    Instance(RegistrationId),
+    /// The host that a registration speaks for (proxy).
+    Proxy(RegistrationId),
+}
+
+impl Registry {
+    pub(crate) fn new(host: HostName) -> Self {
+        Self {
+            services: BTreeMap::new(),
+            host,
+            next_id: 0,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, service: Service) -> RegistrationId {
+        let id = RegistrationId(self.next_id);
+        self.next_id += 1;
+        let instance = service.instance().clone();
+        let host = service.host_name().cloned();
+        let registered = Registered {
+            service,
+            instance,
+            host,
+        };
+        self.services.insert(id, registered);
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: RegistrationId) -> Option<Registered> {
+        self.services.remove(&id)
+    }
+
+    pub(crate) fn get(&self, id: RegistrationId) -> Option<&Registered> {
+        self.services.get(&id)
+    }
+
+    /// Gives a registration the next instance name that none here has.
+    pub(crate) fn rename_instance(&mut self, id: RegistrationId) {
+        let Some(held) = self.services.get(&id) else {
+            return;
+        };
+        let mut next = held.instance.renamed();
+        while self.by_instance(next.name()).is_some() {
+            next = next.renamed();
+        }
+        if let Some(held) = self.services.get_mut(&id) {
+            held.instance = next;
+        }
+    }
+
+    /// Gives the next name to the host that registrations here speak for, and returns these registrations.
+    pub(crate) fn rename_proxies(&mut self, host: &Name) -> Vec<RegistrationId> {
+        let mut moved = Vec::new();
+        for (id, held) in &mut self.services {
+            if let Some(named) = held.host.as_mut().filter(|named| named.name() == host) {
+                *named = named.renamed();
+                moved.push(*id);
+            }
+        }
+        moved
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = RegistrationId> + '_ {
+        self.services.keys().copied()
+    }
+
+    pub(crate) fn host(&self) -> &HostName {
+        &self.host
+    }
+
+    pub(crate) fn set_host(&mut self, host: HostName) {
+        self.host = host;
+    }
+
+    /// Tells whether any registration stands on this host, so that its name must be claimed.
+    pub(crate) fn needs_host(&self) -> bool {
+        self.services.values().any(|held| held.host.is_none())
+    }
+
+    /// Returns the registration that has this instance name.
+    pub(crate) fn by_instance(&self, name: &Name) -> Option<RegistrationId> {
+        let mut all = self.services.iter();
+        all.find(|(_, held)| held.instance.name() == name)
+            .map(|(id, _)| *id)
+    }
+
+    /// Returns whose name this is. A proxied host that several registrations share belongs to the first.
+    pub(crate) fn lineage(&self, name: &Name) -> Option<Lineage> {
+        if self.host.name() == name {
+            return Some(Lineage::Host);
+        }
+        if let Some(id) = self.by_instance(name) {
+            return Some(Lineage::Instance(id));
+        }
+        let proxies =
+            |held: &Registered| held.host.as_ref().is_some_and(|host| host.name() == name);
+        let mut all = self.services.iter();
+        all.find(|(_, held)| proxies(held))
+            .map(|(id, _)| Lineage::Proxy(*id))
+    }
+
+    /// Returns the records that stand for a registration on a link.
+    pub(crate) fn service_drafts(&self, id: RegistrationId) -> Vec<Draft> {
+        let Some(Registered {
+            service,
+            instance,
+            host,
+        }) = self.services.get(&id)
+        else {
+            return Vec::new();
+        };
+        let proxied = host.as_ref();
+        let host = proxied.unwrap_or(&self.host);
+        let gate = Some(instance.name().clone());
+        let shared = |name: &Name, target: &Name| Draft {
+            record: Record::new(name.clone(), OTHER_TTL, Rdata::Ptr(target.clone())),
+            ownership: Ownership::Shared,
+            gate: gate.clone(),
+        };
+        let unique = |ttl, rdata| Draft {
+            record: Record::new(instance.name().clone(), ttl, rdata),
+            ownership: Ownership::Unique,
+            gate: gate.clone(),
+        };
+        let service_type = service.service_type();
+        let srv = Srv {
+            priority: 0,
+            weight: 0,
+            port: service.port(),
+            target: host.name().clone(),
+        };
+        let mut drafts = vec![
+            shared(service_type.name(), instance.name()),
+            unique(HOST_TTL, Rdata::Srv(srv)),
+            unique(OTHER_TTL, Rdata::Txt(service.properties().to_wire())),
+            shared(&ServiceType::enumeration(), service_type.name()),
+        ];
+        for subtype in service.subtypes() {
+            drafts.push(shared(&subtype.browse_name(), instance.name()));
+        }
+        if let Some(host) = proxied {
+            drafts.extend(addresses(host.name(), service.addresses().iter().copied()));
+        }
+        drafts
+    }
+
+    /// Returns the records of this host on a link: its addresses there, and the way back from each to its name.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §6.2 (only addresses valid on the link, and all of them), §4 (reverse mapping).
+    pub(crate) fn host_drafts(&self, link: &Link) -> Vec<Draft> {
+        let host = self.host.name();
+        let mut drafts: Vec<_> = addresses(host, link.addresses()).collect();
+        for address in link.addresses() {
+            drafts.push(Draft {
+                record: Record::new(reverse_name(address), HOST_TTL, Rdata::Ptr(host.clone())),
+                ownership: Ownership::Exclusive,
+                gate: Some(host.clone()),
+            });
+        }
+        drafts
+    }
+}
+
+/// Returns the name under which the host of an address is found. RFC 6762 §4, RFC 1035 §3.5, RFC 3596 §2.5.
+pub(crate) fn reverse_name(address: IpAddr) -> Name {
+    let mut labels: Vec<String> = Vec::with_capacity(34);
+    match address {
+        IpAddr::V4(address) => {
+            labels.extend(address.octets().iter().rev().map(ToString::to_string));
+            labels.extend(["in-addr".into(), "arpa".into()]);
+        }
+        IpAddr::V6(address) => {
+            for byte in address.octets().iter().rev() {
+                labels.push(format!("{:x}", byte & 15));
+                labels.push(format!("{:x}", byte >> 4));
+            }
+            labels.extend(["ip6".into(), "arpa".into()]);
+        }
+    }
+    Name::from_labels(labels).expect("34 short labels are a name")
+}
+
+fn addresses(host: &Name, all: impl Iterator<Item = IpAddr>) -> impl Iterator<Item = Draft> {
+    all.map(move |address| Draft {
+        record: Record::new(
+            host.clone(),
+            HOST_TTL,
+            match address {
+                IpAddr::V4(address) => Rdata::A(address),
+                IpAddr::V6(address) => Rdata::Aaaa(address),
+            },
+        ),
+        ownership: Ownership::Unique,
+        gate: Some(host.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_reverse_name() {
+        let v4 = reverse_name("192.0.2.7".parse().unwrap());
+        let v6 = reverse_name("2001:db8::567:89ab".parse().unwrap());
+
+        assert_eq!(v4.to_string(), "7.2.0.192.in-addr.arpa.");
+        assert_eq!(
+            v6.to_string(),
+            "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."
+        );
+    }
+}

@@ -1,0 +1,363 @@
+//! What we own on one link: the records we may answer with, name by name.
+//!
+//! Read RFC 6762 §2 (shared and unique records) and §6.1 (denying what a name lacks) first. A record of which a name
+//! must be verified first waits behind that name, its *gate*: nothing is said of a service before its name is ours.
+//!
+//! Not here: what the user registered ([`registry`](crate::protocol::registry)), how a name is verified
+//! ([`claiming`](crate::protocol::claiming)), what is answered when ([`responding`](crate::protocol::responding)).
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::protocol::link::Family;
+use crate::protocol::slab::Slab;
+use crate::wire::Name;
+use crate::wire::Nsec;
+use crate::wire::Rdata;
+use crate::wire::Record;
+use crate::wire::RecordRef;
+use crate::wire::RecordType;
+use crate::wire::Ttl;
+use crate::wire::TypeSet;
+
+/// The records we own on one link.
+#[derive(Debug, Default)]
+pub(crate) struct Zone {
+    names: Slab<Owner>,
+    records: Slab<Own>,
+    by_name: HashMap<Box<[u8]>, NameId>,
+}
+
+/// A name that holds records of ours, or that others wait behind.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct NameId(u32);
+
+/// A record of ours.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct OwnId(u32);
+
+/// What can be sent as an answer: a record, or the denial of all types that a name lacks.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Answer {
+    Record(OwnId),
+    Nsec(NameId),
+}
+
+/// How a record is owned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ownership {
+    /// Other hosts may hold records of the same name and type.
+    Shared,
+    /// Ours alone once its name was probed for.
+    Unique,
+    /// Ours alone by nature, such as the reverse mapping of an own address. RFC 6762 §8.1.
+    Exclusive,
+}
+
+/// A record as the registry drafts it for a link.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Draft {
+    pub(crate) record: Record,
+    pub(crate) ownership: Ownership,
+    /// The name that must be verified before the record is used.
+    pub(crate) gate: Option<Name>,
+}
+
+/// What became of a draft.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Added {
+    /// The zone holds it now and did not before.
+    New(OwnId),
+    /// Somebody else here owns the same record; it is held once.
+    Held(OwnId),
+}
+
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) record: Record,
+    pub(crate) ownership: Ownership,
+    pub(crate) name: NameId,
+    /// One entry for each draft that asked for this record.
+    gates: Vec<Option<NameId>>,
+    /// When it was last multicast, for each family.
+    multicast: [Option<Instant>; 2],
+    pub(crate) announced: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Owner {
+    pub(crate) name: Name,
+    pub(crate) records: Vec<OwnId>,
+    /// Records that wait behind this name.
+    waiting: u32,
+    verified: bool,
+    nsec_multicast: [Option<Instant>; 2],
+}
+
+impl Zone {
+    /// Adds a record, or counts one more owner of it.
+    pub(crate) fn add(&mut self, draft: &Draft) -> Added {
+        let gate = draft.gate.as_ref().map(|name| self.intern(name));
+        if let Some(gate) = gate {
+            self.owner_mut(gate).waiting += 1;
+        }
+        let name = self.intern(&draft.record.name);
+        let held = self.owner(name).records.iter().copied();
+        let held = held
+            .into_iter()
+            .find(|id| self.get(*id).record.same_record(&draft.record));
+        if let Some(id) = held {
+            self.get_mut(id).gates.push(gate);
+            return Added::Held(id);
+        }
+        let mut record = draft.record.clone();
+        record.cache_flush = draft.ownership != Ownership::Shared;
+        let id = OwnId(self.records.insert(Own {
+            record,
+            ownership: draft.ownership,
+            name,
+            gates: vec![gate],
+            multicast: [None; 2],
+            announced: false,
+        }));
+        self.owner_mut(name).records.push(id);
+        Added::New(id)
+    }
+
+    /// Takes a draft back. Returns the record with what it was when nobody else here owns it.
+    pub(crate) fn remove(&mut self, draft: &Draft) -> Option<(OwnId, Own)> {
+        let name = self.find(&draft.record.name.folded())?;
+        let gate = match &draft.gate {
+            Some(gate) => Some(self.find(&gate.folded())?),
+            None => None,
+        };
+        let held = self.owner(name).records.iter().copied();
+        let id = held
+            .into_iter()
+            .find(|id| self.get(*id).record.same_record(&draft.record))?;
+        let own = self.get_mut(id);
+        let place = own.gates.iter().position(|held| *held == gate)?;
+        own.gates.swap_remove(place);
+        let gone = own.gates.is_empty();
+        if let Some(gate) = gate {
+            self.owner_mut(gate).waiting -= 1;
+        }
+        let removed = gone.then(|| self.take(id));
+        for name in [Some(name), gate].into_iter().flatten() {
+            self.forget_if_empty(name);
+        }
+        removed.map(|own| (id, own))
+    }
+
+    pub(crate) fn find(&self, folded: &[u8]) -> Option<NameId> {
+        self.by_name.get(folded).copied()
+    }
+
+    pub(crate) fn get(&self, id: OwnId) -> &Own {
+        self.records
+            .get(id.0)
+            .expect("an id is given back with its record")
+    }
+
+    pub(crate) fn get_mut(&mut self, id: OwnId) -> &mut Own {
+        self.records
+            .get_mut(id.0)
+            .expect("an id is given back with its record")
+    }
+
+    pub(crate) fn contains(&self, id: OwnId) -> bool {
+        self.records.get(id.0).is_some()
+    }
+
+    pub(crate) fn owner(&self, id: NameId) -> &Owner {
+        self.names
+            .get(id.0)
+            .expect("a name stays while anything refers to it")
+    }
+
+    fn owner_mut(&mut self, id: NameId) -> &mut Owner {
+        self.names
+            .get_mut(id.0)
+            .expect("a name stays while anything refers to it")
+    }
+
+    /// Tells whether anything refers to `id` still.
+    pub(crate) fn has_name(&self, id: NameId) -> bool {
+        self.names.get(id.0).is_some()
+    }
+
+    /// Returns the record of ours that says the same as one that was heard.
+    pub(crate) fn find_same(&self, heard: &RecordRef<'_>) -> Option<OwnId> {
+        let name = self.find(&heard.name().folded())?;
+        let mut held = self.owner(name).records.iter().copied();
+        held.find(|id| {
+            let record = &self.get(*id).record;
+            record.record_type() == heard.record_type()
+                && record.class == heard.class()
+                && heard.rdata() == record.rdata
+        })
+    }
+
+    /// Returns the records of a name and type.
+    pub(crate) fn of_type(
+        &self,
+        name: NameId,
+        record_type: RecordType,
+    ) -> impl Iterator<Item = OwnId> + '_ {
+        let held = self.owner(name).records.iter().copied();
+        held.filter(move |id| self.get(*id).record.record_type() == record_type)
+    }
+
+    /// Returns every record, in a fixed order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = OwnId> + '_ {
+        self.records.keys().map(OwnId)
+    }
+
+    /// Returns every name that holds records or that records wait behind, in a fixed order.
+    pub(crate) fn name_ids(&self) -> impl Iterator<Item = NameId> + '_ {
+        self.names.keys().map(NameId)
+    }
+
+    /// Returns the records that wait behind any of `names`.
+    pub(crate) fn behind<'z>(
+        &'z self,
+        names: &'z BTreeSet<NameId>,
+    ) -> impl Iterator<Item = OwnId> + 'z {
+        let waits = |gate: &Option<NameId>| gate.is_some_and(|gate| names.contains(&gate));
+        self.ids()
+            .filter(move |id| self.get(*id).gates.iter().any(waits))
+    }
+
+    /// Returns the records of `name` that must be probed for.
+    pub(crate) fn unique_at(&self, name: NameId) -> impl Iterator<Item = &Own> + '_ {
+        let records = self.owner(name).records.iter().map(|id| self.get(*id));
+        records.filter(|own| own.ownership == Ownership::Unique)
+    }
+
+    pub(crate) fn set_verified(&mut self, name: NameId, verified: bool) {
+        self.owner_mut(name).verified = verified;
+    }
+
+    pub(crate) fn is_verified(&self, name: NameId) -> bool {
+        self.owner(name).verified
+    }
+
+    /// Tells whether a record may be used: one of the names it waits behind is ours, or it waits behind none.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §5: a unique record is no answer until its name was verified.
+    pub(crate) fn is_usable(&self, id: OwnId) -> bool {
+        let gates = &self.get(id).gates;
+        gates
+            .iter()
+            .any(|gate| gate.is_none_or(|name| self.is_verified(name)))
+    }
+
+    /// Returns the record that denies every type that `name` lacks, when all of the name is ours alone.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §6.1. Its TTL is that of a missing address, and never above that of the name's own records. A name with a
+    /// type above 255 has none, since the bitmap could not show it.
+    pub(crate) fn nsec(&self, name: NameId) -> Option<Record> {
+        let owner = self.owner(name);
+        let mut types = TypeSet::default();
+        let mut ttl = HOST_TTL;
+        for id in &owner.records {
+            let own = self.get(*id);
+            if own.ownership == Ownership::Shared || !self.is_usable(*id) {
+                return None;
+            }
+            if own.record.record_type().0 > 255 {
+                return None;
+            }
+            types.insert(own.record.record_type());
+            ttl = ttl.min(own.record.ttl);
+        }
+        (!owner.records.is_empty()).then(|| {
+            let next = owner.name.clone();
+            Record::new(owner.name.clone(), ttl, Rdata::Nsec(Nsec { next, types }))
+        })
+    }
+
+    /// Tells whether `name` lacks records of a type for good: nobody can hold one.
+    pub(crate) fn denies(&self, name: NameId, record_type: RecordType) -> bool {
+        self.nsec(name).is_some()
+            && !self.owner(name).records.iter().any(|id| {
+                let held = self.get(*id).record.record_type();
+                held == record_type || held == RecordType::CNAME || record_type == RecordType::ANY
+            })
+    }
+
+    /// Returns when an answer was last multicast over a family.
+    pub(crate) fn last_multicast(&self, answer: Answer, family: Family) -> Option<Instant> {
+        match answer {
+            Answer::Record(id) => self.get(id).multicast[family as usize],
+            Answer::Nsec(name) => self.owner(name).nsec_multicast[family as usize],
+        }
+    }
+
+    pub(crate) fn note_multicast(&mut self, answer: Answer, family: Family, at: Instant) {
+        match answer {
+            Answer::Record(id) => self.get_mut(id).multicast[family as usize] = Some(at),
+            Answer::Nsec(name) => self.owner_mut(name).nsec_multicast[family as usize] = Some(at),
+        }
+    }
+
+    /// Returns the TTL with which an answer is sent.
+    pub(crate) fn ttl(&self, answer: Answer) -> Ttl {
+        match answer {
+            Answer::Record(id) => self.get(id).record.ttl,
+            Answer::Nsec(_) => HOST_TTL,
+        }
+    }
+
+    /// Tells whether an answer still stands for something that may be sent.
+    pub(crate) fn stands(&self, answer: Answer) -> bool {
+        match answer {
+            Answer::Record(id) => self.contains(id) && self.is_usable(id),
+            Answer::Nsec(name) => self.has_name(name) && self.nsec(name).is_some(),
+        }
+    }
+
+    fn intern(&mut self, name: &Name) -> NameId {
+        let folded = name.folded();
+        if let Some(id) = self.by_name.get(&*folded) {
+            return *id;
+        }
+        let id = NameId(self.names.insert(Owner {
+            name: name.clone(),
+            records: Vec::new(),
+            waiting: 0,
+            verified: false,
+            nsec_multicast: [None; 2],
+        }));
+        self.by_name.insert(Box::from(&*folded), id);
+        id
+    }
+
+    fn take(&mut self, id: OwnId) -> Own {
+        let own = self.records.remove(id.0).expect("found just before");
+        self.owner_mut(own.name).records.retain(|held| *held != id);
+        own
+    }
+
+    fn forget_if_empty(&mut self, id: NameId) {
+        let Some(owner) = self.names.get(id.0) else {
+            return;
+        };
+        if owner.records.is_empty() && owner.waiting == 0 {
+            let folded = owner.name.folded();
+            self.by_name.remove(&*folded);
+            self.names.remove(id.0);
+        }
+    }
+}
+
+/// TTL of records whose name or rdata contains a host name. RFC 6762 §10.
+pub(crate) const HOST_TTL: Ttl = Ttl(120);
+
+/// TTL of all other records: 75 minutes. RFC 6762 §10.
+pub(crate) const OTHER_TTL: Ttl = Ttl(4500);
