@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::dnssd::HostName;
 
-/// How a [`Beacon`](crate::Beacon) runs. Everything has a default that suits a daemon on a home or office link.
+/// How a [`Beacon`](crate::Beacon) runs. Everything has a default that suits a daemon on a home or
+/// office link.
 ///
 /// # Examples
 ///
@@ -57,8 +58,9 @@ pub enum Families {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Records of other hosts held for one link. One source address may have three quarters of them, so that it cannot
-    /// shut out all others. Default 65,536: five records each for more instances than one link carries.
+    /// Records of other hosts held for one link. One source address may have three quarters of
+    /// them, so that it cannot shut out all others. Default 65,536: five records each for more
+    /// instances than one link carries.
     pub cache_records: usize,
     /// Bytes of memory for them, about. Default 16 MiB.
     pub cache_bytes: usize,
@@ -66,16 +68,17 @@ pub struct Limits {
     pub registrations: usize,
     /// Browses and lookups open at one time. Default 1,280: 256 browses and 1,024 lookups.
     pub subscriptions: usize,
-    /// Events that wait for the reader of one subscription. Default 1,024; beyond it he is told that he
-    /// [lagged](crate::Event::Lagged), and gets what is true by then.
+    /// Events that wait for the reader of one subscription. Default 1,024; beyond it he is told
+    /// that he [lagged](crate::Event::Lagged), and gets what is true by then.
     pub events: usize,
-    /// Calls that wait for the loop. Default 256; beyond it a call waits for a place until its deadline.
+    /// Calls that wait for the loop. Default 256; beyond it a call waits for a place until its
+    /// deadline.
     pub commands: usize,
 }
 
 impl Config {
-    /// Uses these interfaces and no others, by name. A loopback interface is used only when it is named here, or when
-    /// there is nothing else.
+    /// Uses these interfaces and no others, by name. A loopback interface is used only when it is
+    /// named here, or when there is nothing else.
     #[must_use]
     pub fn interfaces<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.interfaces = names.into_iter().map(Into::into).collect();
@@ -96,21 +99,24 @@ impl Config {
         self
     }
 
-    /// Reads packets with so many threads; at least one. Default: two, or one where there is one core.
+    /// Reads packets with so many threads; at least one. Default: two, or one where there is one
+    /// core.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers.clamp(1, WORKERS_MAX));
         self
     }
 
-    /// Holds so many received packets at one time, 9,000 bytes each; 8 to 4,096. Default 64: two batches of the kernel.
+    /// Holds so many received packets at one time, 9,000 bytes each; 8 to 4,096. Default 64: two
+    /// batches of the kernel.
     #[must_use]
     pub fn slots(mut self, slots: usize) -> Self {
         self.slots = slots.clamp(SLOTS_MIN, SLOTS_MAX);
         self
     }
 
-    /// Lets a call wait so long for the loop to take it. Default one second; a healthy loop takes microseconds.
+    /// Lets a call wait so long for the loop to take it. Default one second; a healthy loop takes
+    /// microseconds.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -1,7 +1,7 @@
 //! Chance that comes in by the door: a seed in, delays out.
 //!
-//! The RFC asks for random delays so that hosts do not speak at once; nothing here is for secrecy. The same seed
-//! gives the same delays, which is what makes a simulation repeatable.
+//! The RFC asks for random delays so that hosts do not speak at once; nothing here is for secrecy.
+//! The same seed gives the same delays, which is what makes a simulation repeatable.
 
 use std::time::Duration;
 

@@ -130,8 +130,8 @@ pub enum Event {
     Resolved(Instance),
     /// It is gone.
     Removed(Sighting),
-    /// The reader fell behind. What changed meanwhile follows as it is by then: states in between may be missing, but
-    /// no instance is.
+    /// The reader fell behind. What changed meanwhile follows as it is by then: states in between
+    /// may be missing, but no instance is.
     Lagged,
 }
 

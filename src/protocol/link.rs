@@ -1,7 +1,8 @@
 //! A link: one interface with its addresses, and what "on-link" means there.
 //!
-//! Read RFC 6762 §11 (source address check), §14 (more than one link) and §17 (message size). IPv4 and IPv6 of one
-//! interface are one link: one cache, one set of names, and answers that show the addresses of both.
+//! Read RFC 6762 §11 (source address check), §14 (more than one link) and §17 (message size). IPv4
+//! and IPv6 of one interface are one link: one cache, one set of names, and answers that show the
+//! addresses of both.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -67,7 +68,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Describes an interface without addresses, with an MTU of 1500 bytes and neither family in use.
+    /// Describes an interface without addresses, with an MTU of 1500 bytes and neither family in
+    /// use.
     #[must_use]
     pub fn new(id: LinkId, name: &str) -> Self {
         Self {
@@ -97,7 +99,8 @@ impl Link {
         self
     }
 
-    /// Sets the largest IP packet, in bytes; less than 576 counts as 576 (every host takes that much).
+    /// Sets the largest IP packet, in bytes; less than 576 counts as 576 (every host takes that
+    /// much).
     #[must_use]
     pub fn with_mtu(mut self, mtu_bytes: usize) -> Self {
         self.mtu = mtu_bytes.max(576);
@@ -139,7 +142,8 @@ impl Link {
     ///
     /// # RFC
     ///
-    /// 6762 §11: `(I & M) == (P & M)` for some address of the interface. IPv6 link-local sources always are.
+    /// 6762 §11: `(I & M) == (P & M)` for some address of the interface. IPv6 link-local sources
+    /// always are.
     #[must_use]
     pub fn is_on_link(&self, source: IpAddr) -> bool {
         if let IpAddr::V6(source) = source {

@@ -1,7 +1,8 @@
 //! Packets that are ready to go, and the memory of those that went.
 //!
-//! A multicast comes back to its sender, since other programs on the machine must hear it too. What we sent ourselves
-//! is told apart by its bytes: source addresses cannot do it, because such a program has the same ones.
+//! A multicast comes back to its sender, since other programs on the machine must hear it too. What
+//! we sent ourselves is told apart by its bytes: source addresses cannot do it, because such a
+//! program has the same ones.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::DefaultHasher;
@@ -180,10 +181,12 @@ const SPARE_MAX: usize = 64;
 /// Multicasts remembered: more than one turn of the loop sends without a burst.
 const ECHOES_MAX: usize = 512;
 
-/// How long a multicast takes to come back at most: the machine may have been busy, the network is not involved.
+/// How long a multicast takes to come back at most: the machine may have been busy, the network is
+/// not involved.
 const ECHO_WINDOW: Duration = Duration::from_secs(2);
 
-/// Digests the bytes of a message. The keys are fixed: a forger gains nothing but to have his packet ignored.
+/// Digests the bytes of a message. The keys are fixed: a forger gains nothing but to have his
+/// packet ignored.
 fn digest(link: LinkId, bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u32(link.0);

@@ -1,7 +1,8 @@
 //! Packing what we own into responses.
 //!
-//! Read RFC 6762 §6.4 (aggregation), §10.2 (a unique set goes whole, with the cache-flush bit) and §17 (message size) first,
-//! and RFC 6763 §12 for what rides along. Announcements and answers are packed alike.
+//! Read RFC 6762 §6.4 (aggregation), §10.2 (a unique set goes whole, with the cache-flush bit) and
+//! §17 (message size) first, and RFC 6763 §12 for what rides along. Announcements and answers are
+//! packed alike.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +39,8 @@ pub(crate) struct Form {
 pub(crate) enum Style {
     /// Hosts that speak Multicast DNS.
     Multicast,
-    /// A plain DNS client: small TTLs, no cache-flush bit, SRV targets written out. RFC 6762 §6.7, §18.14.
+    /// A plain DNS client: small TTLs, no cache-flush bit, SRV targets written out. RFC 6762 §6.7,
+    /// §18.14.
     Legacy,
 }
 
@@ -106,8 +108,8 @@ pub(crate) fn write_one(
 ///
 /// # RFC
 ///
-/// 6763 §12 (SRV, TXT and addresses with a pointer, addresses with an SRV), 6762 §6.2 (the other family, or the
-/// proof that there is none).
+/// 6763 §12 (SRV, TXT and addresses with a pointer, addresses with an SRV), 6762 §6.2 (the other
+/// family, or the proof that there is none).
 pub(crate) fn extras(zone: &Zone, answer: Answer) -> Vec<Answer> {
     let Answer::Record(id) = answer else {
         return Vec::new();
@@ -172,7 +174,8 @@ fn missing_family(zone: &Zone, folded: &[u8]) -> Option<Answer> {
     lacking.then_some(Answer::Nsec(name))
 }
 
-/// Writes answers until one does not fit; the first gets a message of its own if no other way is left.
+/// Writes answers until one does not fit; the first gets a message of its own if no other way is
+/// left.
 fn write_answers(
     zone: &Zone,
     answers: &[Answer],
@@ -223,7 +226,8 @@ fn write_extras(
     }
 }
 
-/// Guesses how many answers fit one message with what rides along, so that each finds its companions beside it.
+/// Guesses how many answers fit one message with what rides along, so that each finds its
+/// companions beside it.
 fn count_fitting(
     zone: &Zone,
     answers: &[Answer],

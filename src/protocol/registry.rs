@@ -1,7 +1,8 @@
 //! What the user registered, and the records that stand for it on a link.
 //!
-//! Read RFC 6763 §4 to §7 and §9 for the records of a service, RFC 6762 §4 and §6.2 for those of a host. The names here
-//! are the ones in use: after a conflict the registration keeps its identity and takes another name.
+//! Read RFC 6763 §4 to §7 and §9 for the records of a service, RFC 6762 §4 and §6.2 for those of a
+//! host. The names here are the ones in use: after a conflict the registration keeps its identity
+//! and takes another name.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -97,7 +98,8 @@ impl Registry {
         }
     }
 
-    /// Gives the next name to the host that registrations here speak for, and returns these registrations.
+    /// Gives the next name to the host that registrations here speak for, and returns these
+    /// registrations.
     pub(crate) fn rename_proxies(&mut self, host: &Name) -> Vec<RegistrationId> {
         let mut moved = Vec::new();
         for (id, held) in &mut self.services {
@@ -137,7 +139,8 @@ impl Registry {
             .map(|(id, _)| *id)
     }
 
-    /// Returns whose name this is. A proxied host that several registrations share belongs to the first.
+    /// Returns whose name this is. A proxied host that several registrations share belongs to the
+    /// first.
     pub(crate) fn lineage(&self, name: &Name) -> Option<Lineage> {
         if self.host.name() == name {
             return Some(Lineage::Host);
@@ -197,7 +200,8 @@ impl Registry {
         drafts
     }
 
-    /// Returns the records of this host on a link: its addresses there, and the way back from each to its name.
+    /// Returns the records of this host on a link: its addresses there, and the way back from each
+    /// to its name.
     ///
     /// # RFC
     ///
@@ -216,7 +220,8 @@ impl Registry {
     }
 }
 
-/// Returns the name under which the host of an address is found. RFC 6762 §4, RFC 1035 §3.5, RFC 3596 §2.5.
+/// Returns the name under which the host of an address is found. RFC 6762 §4, RFC 1035 §3.5, RFC
+/// 3596 §2.5.
 pub(crate) fn reverse_name(address: IpAddr) -> Name {
     let mut labels: Vec<String> = Vec::with_capacity(34);
     match address {

@@ -1,7 +1,7 @@
 //! Deadlines, one a key, in the order in which they fall due.
 //!
-//! Setting a deadline again moves it: nothing is left behind, however often a record is announced. Keys that fall
-//! due at one instant come out in the order of the keys, so that two runs agree.
+//! Setting a deadline again moves it: nothing is left behind, however often a record is announced.
+//! Keys that fall due at one instant come out in the order of the keys, so that two runs agree.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -1,10 +1,12 @@
 //! What we own on one link: the records we may answer with, name by name.
 //!
-//! Read RFC 6762 §2 (shared and unique records) and §6.1 (denying what a name lacks) first. A record of which a name
-//! must be verified first waits behind that name, its *gate*: nothing is said of a service before its name is ours.
+//! Read RFC 6762 §2 (shared and unique records) and §6.1 (denying what a name lacks) first. A
+//! record of which a name must be verified first waits behind that name, its *gate*: nothing is
+//! said of a service before its name is ours.
 //!
-//! Not here: what the user registered ([`registry`](crate::protocol::registry)), how a name is verified
-//! ([`claiming`](crate::protocol::claiming)), what is answered when ([`responding`](crate::protocol::responding)).
+//! Not here: what the user registered ([`registry`](crate::protocol::registry)), how a name is
+//! verified ([`claiming`](crate::protocol::claiming)), what is answered when
+//! ([`responding`](crate::protocol::responding)).
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -243,7 +245,8 @@ impl Zone {
         self.owner(name).verified
     }
 
-    /// Tells whether a record may be used: one of the names it waits behind is ours, or it waits behind none.
+    /// Tells whether a record may be used: one of the names it waits behind is ours, or it waits
+    /// behind none.
     ///
     /// # RFC
     ///
@@ -255,12 +258,13 @@ impl Zone {
             .any(|gate| gate.is_none_or(|name| self.is_verified(name)))
     }
 
-    /// Returns the record that denies every type that `name` lacks, when all of the name is ours alone.
+    /// Returns the record that denies every type that `name` lacks, when all of the name is ours
+    /// alone.
     ///
     /// # RFC
     ///
-    /// 6762 §6.1. Its TTL is that of a missing address, and never above that of the name's own records. A name with a
-    /// type above 255 has none, since the bitmap could not show it.
+    /// 6762 §6.1. Its TTL is that of a missing address, and never above that of the name's own
+    /// records. A name with a type above 255 has none, since the bitmap could not show it.
     pub(crate) fn nsec(&self, name: NameId) -> Option<Record> {
         let owner = self.owner(name);
         let mut types = TypeSet::default();

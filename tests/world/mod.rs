@@ -1,7 +1,8 @@
-//! A link and a clock that exist only in memory: engines as hosts, scripted peers, and a log of every packet.
+//! A link and a clock that exist only in memory: engines as hosts, scripted peers, and a log of
+//! every packet.
 //!
-//! A packet arrives everywhere at the instant at which it was sent, at its sender too, as on a real machine. Nothing waits:
-//! the clock jumps from deadline to deadline.
+//! A packet arrives everywhere at the instant at which it was sent, at its sender too, as on a real
+//! machine. Nothing waits: the clock jumps from deadline to deadline.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -133,7 +134,8 @@ impl World {
         self.now = end;
     }
 
-    /// Runs until something holds, for so long at most; returns when it held, from the start of the world.
+    /// Runs until something holds, for so long at most; returns when it held, from the start of the
+    /// world.
     pub fn run_until(
         &mut self,
         within: Duration,
@@ -168,7 +170,8 @@ impl World {
         self.settle();
     }
 
-    /// Returns the packets that a host sent from an instant on, counted from the start of the world.
+    /// Returns the packets that a host sent from an instant on, counted from the start of the
+    /// world.
     pub fn sent(&self, host: usize, from: Duration) -> Vec<&Packet> {
         let of_host = self.log.iter().filter(|packet| packet.host == Some(host));
         of_host.filter(|packet| packet.at >= from).collect()

@@ -17,7 +17,8 @@ pub(crate) struct Cached {
     received: Instant,
     expiry: Instant,
     source: IpAddr,
-    /// Share of the TTL, in thousandths, that is added to each refresh, so that hosts do not ask together.
+    /// Share of the TTL, in thousandths, that is added to each refresh, so that hosts do not ask
+    /// together.
     jitter: u8,
     /// How many of the four refreshes are behind us.
     refreshes: u8,
@@ -130,7 +131,8 @@ pub(crate) fn draw_jitter(chance: &mut Chance) -> u8 {
     u8::try_from(chance.below(21)).expect("below 21")
 }
 
-/// What a record takes besides its name and rdata, in bytes: itself, its timer and its place in the index.
+/// What a record takes besides its name and rdata, in bytes: itself, its timer and its place in the
+/// index.
 const FIXED_BYTES: usize = size_of::<Cached>() + 128;
 
 /// When to ask again, in hundredths of the TTL. RFC 6762 §5.2.

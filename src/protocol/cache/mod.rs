@@ -1,7 +1,7 @@
 //! What others on one link have said, for as long as they said it holds.
 //!
-//! Read RFC 6762 §10 (TTL), §10.1 (goodbye), §10.2 (cache flush) and §5.2 (refresh at 80, 85, 90 and 95 %) first. Only
-//! what a local question asks for comes in here; that is decided above.
+//! Read RFC 6762 §10 (TTL), §10.1 (goodbye), §10.2 (cache flush) and §5.2 (refresh at 80, 85, 90
+//! and 95 %) first. Only what a local question asks for comes in here; that is decided above.
 //!
 //! - [`cached`]: one record and its clockwork
 //!
@@ -123,7 +123,8 @@ impl Cache {
             if expiry <= now {
                 return Some(self.remove(place));
             }
-            // Its time was started again since: one deadline follows the record, however often it is heard.
+            // Its time was started again since: one deadline follows the record, however often it
+            // is heard.
             self.expiries.set(place, expiry);
         }
         None
@@ -143,7 +144,8 @@ impl Cache {
             .filter(move |cached| answers(cached.record().record_type(), record_type))
     }
 
-    /// Tells whether nobody needs to ask: the whole answer is here from its one owner, or he said there is none.
+    /// Tells whether nobody needs to ask: the whole answer is here from its one owner, or he said
+    /// there is none.
     ///
     /// # RFC
     ///
@@ -238,7 +240,8 @@ impl Cache {
         })
     }
 
-    /// Ends whatever else is held of this name and type one second from now, unless it came within the last second.
+    /// Ends whatever else is held of this name and type one second from now, unless it came within
+    /// the last second.
     ///
     /// # RFC
     ///

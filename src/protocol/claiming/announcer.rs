@@ -1,7 +1,8 @@
 //! Announcing: telling the link what we hold, twice.
 //!
-//! Read RFC 6762 §8.3 (announcing) and §8.4 (updating) first. Each record that is new or has changed is announced at once
-//! and again a second later, together with whatever else is due by then.
+//! Read RFC 6762 §8.3 (announcing) and §8.4 (updating) first. Each record that is new or has
+//! changed is announced at once and again a second later, together with whatever else is due by
+//! then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,7 +40,8 @@ impl Announcer {
 
     /// Takes out the records to announce at `now`.
     pub(crate) fn take_due(&mut self, now: Instant, chance: &mut Chance) -> Vec<OwnId> {
-        // A little more than a second, so that the one-second limit does not eat the second announcement.
+        // A little more than a second, so that the one-second limit does not eat the second
+        // announcement.
         let again = now + GAP + chance.between(GAP_MORE_MIN, GAP_MORE_MAX);
         let mut due = Vec::new();
         while let Some(id) = self.timers.pop(now) {

@@ -1,7 +1,7 @@
 //! Slowing down when name after name is taken.
 //!
-//! Read RFC 6762 §8.1 (fifteen conflicts in ten seconds) and §9 (report after a minute) first. Conflicts are counted for
-//! each thing that wants a name, through all the names that it tries.
+//! Read RFC 6762 §8.1 (fifteen conflicts in ten seconds) and §9 (report after a minute) first.
+//! Conflicts are counted for each thing that wants a name, through all the names that it tries.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,10 +1,12 @@
 //! Probing: asking for a unique name before using it.
 //!
-//! Read RFC 6762 §8.1 first. A host asks three times, 250 ms apart; a name that nobody defends in that time is ours.
-//! A claim that has not asked yet cannot be contested: what arrives before its first probe is not about it.
+//! Read RFC 6762 §8.1 first. A host asks three times, 250 ms apart; a name that nobody defends in
+//! that time is ours. A claim that has not asked yet cannot be contested: what arrives before its
+//! first probe is not about it.
 //!
-//! Not here: two hosts asking at once ([`tiebreak`](crate::protocol::claiming::tiebreak)), what to do after losing
-//! ([`brake`](crate::protocol::claiming::Brake)), telling the link ([`announcer`](crate::protocol::claiming::Announcer)).
+//! Not here: two hosts asking at once ([`tiebreak`](crate::protocol::claiming::tiebreak)), what to
+//! do after losing ([`brake`](crate::protocol::claiming::Brake)), telling the link
+//! ([`announcer`](crate::protocol::claiming::Announcer)).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +22,8 @@ pub(crate) struct Claims {
     /// How many probes were sent for each name.
     probes: BTreeMap<NameId, u8>,
     timers: Timers<NameId>,
-    /// When the claims begun most recently send their first probe; those that come before it join them.
+    /// When the claims begun most recently send their first probe; those that come before it join
+    /// them.
     start: Option<Instant>,
 }
 
@@ -52,7 +55,8 @@ impl Claims {
         self.begin_at(name, start);
     }
 
-    /// Begins to claim a name, from the start if it was being claimed, with its first probe at `start`.
+    /// Begins to claim a name, from the start if it was being claimed, with its first probe at
+    /// `start`.
     pub(crate) fn begin_at(&mut self, name: NameId, start: Instant) {
         self.probes.insert(name, 0);
         self.timers.set(name, start);

@@ -1,7 +1,7 @@
 //! Writing probes: a question for each name, and all that we would say of it.
 //!
-//! Read RFC 6762 §8.1 and §8.2 first: the authority section holds every record with the rdata wanted, without the
-//! cache-flush bit, so that two hosts that probe at once can compare.
+//! Read RFC 6762 §8.1 and §8.2 first: the authority section holds every record with the rdata
+//! wanted, without the cache-flush bit, so that two hosts that probe at once can compare.
 
 use crate::protocol::link::Link;
 use crate::protocol::outbox::Importance;
@@ -16,7 +16,8 @@ use crate::wire::Section;
 use crate::wire::SrvTargets;
 use crate::wire::Writer;
 
-/// Writes probes for `names`, as few packets as they fit, and multicasts them over every family of the link.
+/// Writes probes for `names`, as few packets as they fit, and multicasts them over every family of
+/// the link.
 pub(crate) fn write(
     link: &Link,
     zone: &Zone,
@@ -37,7 +38,8 @@ pub(crate) fn write(
     }
 }
 
-/// Writes one probe. What does not fit stays out; for a single name that is the best that can be done.
+/// Writes one probe. What does not fit stays out; for a single name that is the best that can be
+/// done.
 fn write_some(
     zone: &Zone,
     names: &[NameId],

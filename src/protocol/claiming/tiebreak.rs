@@ -1,7 +1,8 @@
 //! Two hosts that probe for one name at once: which of them goes on.
 //!
-//! Read RFC 6762 §8.2 and §8.2.1 first. Both sort their records and compare them one by one, as raw bytes: class, type,
-//! then rdata with its names written out. Later wins, and both sides see it alike.
+//! Read RFC 6762 §8.2 and §8.2.1 first. Both sort their records and compare them one by one, as raw
+//! bytes: class, type, then rdata with its names written out. Later wins, and both sides see it
+//! alike.
 
 use std::cmp::Ordering;
 
@@ -25,7 +26,8 @@ pub(crate) fn weigh_heard(record: &RecordRef<'_>) -> Weight {
     (record.class().0, record.record_type().0, rdata)
 }
 
-/// Compares our records for a name with a peer's: `Less` means that the peer wins, `Equal` that there is no conflict.
+/// Compares our records for a name with a peer's: `Less` means that the peer wins, `Equal` that
+/// there is no conflict.
 pub(crate) fn compare(mut ours: Vec<Weight>, mut theirs: Vec<Weight>) -> Ordering {
     ours.sort_unstable();
     theirs.sort_unstable();

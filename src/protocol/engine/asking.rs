@@ -246,7 +246,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Tells all who wait for a name and type on a link; `target` is what a pointer that came or went points to.
+    /// Tells all who wait for a name and type on a link; `target` is what a pointer that came or
+    /// went points to.
     fn tell(
         &mut self,
         link: LinkId,

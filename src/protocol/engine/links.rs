@@ -1,7 +1,7 @@
 //! Links that come, change and go.
 //!
-//! Read RFC 6762 §8 (a link that comes up: probe and announce), §8.4 (an address that changes: announce), §10.3 (a link that
-//! goes: forget what was heard there) and §14 (several links) first.
+//! Read RFC 6762 §8 (a link that comes up: probe and announce), §8.4 (an address that changes:
+//! announce), §10.3 (a link that goes: forget what was heard there) and §14 (several links) first.
 
 use std::time::Instant;
 
@@ -16,7 +16,8 @@ use crate::protocol::querying::First;
 impl Engine {
     /// Adds a link, or tells what has changed about one.
     ///
-    /// A link that is new is probed and announced on, and asked on. Changed addresses are announced.
+    /// A link that is new is probed and announced on, and asked on. Changed addresses are
+    /// announced.
     pub fn set_link(&mut self, now: Instant, link: Link) {
         self.advance(now);
         let id = link.id();
@@ -80,7 +81,8 @@ impl Engine {
         }
     }
 
-    /// Lets the records of every registration stand on a link, and claims their names from the start.
+    /// Lets the records of every registration stand on a link, and claims their names from the
+    /// start.
     fn place_all(&mut self, link: LinkId) {
         let registrations: Vec<_> = self.registry.ids().collect();
         for id in registrations {

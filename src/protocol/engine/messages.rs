@@ -1,7 +1,8 @@
 //! What a received message sets off.
 //!
-//! Read RFC 6762 §6 (who may answer, and from which port), §11 (what is on the link) and §18 (the header) first. The order is
-//! that of the sections: our names first, then our answers, then what we wanted to know.
+//! Read RFC 6762 §6 (who may answer, and from which port), §11 (what is on the link) and §18 (the
+//! header) first. The order is that of the sections: our names first, then our answers, then what
+//! we wanted to know.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -35,7 +36,8 @@ enum Origin {
 impl Engine {
     /// Takes in a message that arrived at `received`.
     ///
-    /// Everything that was due by then is done first. A message that breaks the rules is counted and passed over.
+    /// Everything that was due by then is done first. A message that breaks the rules is counted
+    /// and passed over.
     pub fn handle_message(&mut self, received: Instant, arrival: &Arrival, message: &Message<'_>) {
         self.advance(received);
         self.counts.messages += 1;
@@ -103,8 +105,9 @@ impl Engine {
     ///
     /// # RFC
     ///
-    /// 6762 §8.1: while a name is probed for, any record at it. §9: afterwards, a record of a unique set with other rdata. What
-    /// equals a record of ours is never a conflict, on whichever link we hold it.
+    /// 6762 §8.1: while a name is probed for, any record at it. §9: afterwards, a record of a
+    /// unique set with other rdata. What equals a record of ours is never a conflict, on whichever
+    /// link we hold it.
     fn contested(&self, link: LinkId, message: &Message<'_>) -> BTreeSet<NameId> {
         let Some(state) = self.links.get(&link) else {
             return BTreeSet::new();
@@ -134,8 +137,8 @@ impl Engine {
 
     /// Takes in the records that somebody here asks for.
     ///
-    /// What a record says may raise the next question, which a later or an earlier record of the same message answers: so
-    /// the message is gone through again while that happens.
+    /// What a record says may raise the next question, which a later or an earlier record of the
+    /// same message answers: so the message is gone through again while that happens.
     fn learn(&mut self, arrival: &Arrival, message: &Message<'_>) {
         let mut taken = Taken::default();
         for _ in 0..PASSES_MAX {
@@ -209,10 +212,12 @@ impl Taken {
 /// Enough bits for the most records that a message can hold: 9000 bytes in records of eleven.
 const TAKEN_WORDS: usize = 9000 / 11 / 64 + 1;
 
-/// A pointer raises the question for an SRV, an SRV that for addresses: the third pass finds the last.
+/// A pointer raises the question for an SRV, an SRV that for addresses: the third pass finds the
+/// last.
 const PASSES_MAX: usize = 4;
 
-/// Tells whether a message keeps the rules of Multicast DNS, so that it may be believed or answered.
+/// Tells whether a message keeps the rules of Multicast DNS, so that it may be believed or
+/// answered.
 fn is_acceptable(
     state: &LinkState,
     now: Instant,
@@ -252,7 +257,8 @@ fn is_expected(state: &LinkState, now: Instant, message: &Message<'_>) -> bool {
     })
 }
 
-/// Returns the names for which a peer probes at the same time as we do, with data that sorts later than ours.
+/// Returns the names for which a peer probes at the same time as we do, with data that sorts later
+/// than ours.
 fn lost_ties(state: &LinkState, message: &Message<'_>) -> Vec<NameId> {
     let mut lost = Vec::new();
     if message.authorities().next().is_none() {

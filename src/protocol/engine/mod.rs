@@ -1,8 +1,9 @@
 //! The whole protocol as one state machine: (now, input) in, packets and events out.
 //!
-//! Read RFC 6762 §2 to §10 for what it does; here is only how its parts meet. The engine has no socket, clock, thread or
-//! chance of its own: whoever owns it hands in messages and commands with the time, takes out packets and events until
-//! there are none, and calls again when [`poll_timeout`](Engine::poll_timeout) says.
+//! Read RFC 6762 §2 to §10 for what it does; here is only how its parts meet. The engine has no
+//! socket, clock, thread or chance of its own: whoever owns it hands in messages and commands with
+//! the time, takes out packets and events until there are none, and calls again when
+//! [`poll_timeout`](Engine::poll_timeout) says.
 //!
 //! - [`state`]: one link with all that is kept for it
 //! - [`links`]: links that come, change and go
@@ -93,7 +94,8 @@ pub enum Notice {
 pub struct Counts {
     /// Messages taken in.
     pub messages: u64,
-    /// Messages passed over: not a query or response of Multicast DNS, from off the link, or from a wrong port.
+    /// Messages passed over: not a query or response of Multicast DNS, from off the link, or from a
+    /// wrong port.
     pub ignored: u64,
     /// Our own multicasts that came back.
     pub echoes: u64,
@@ -128,7 +130,8 @@ impl Engine {
         }
     }
 
-    /// Does what is due at `now`, up to a bound: while [`poll_timeout`](Self::poll_timeout) is not later, call again.
+    /// Does what is due at `now`, up to a bound: while [`poll_timeout`](Self::poll_timeout) is not
+    /// later, call again.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_now(now);
         let links: Vec<_> = self.links.keys().copied().collect();
@@ -143,7 +146,8 @@ impl Engine {
         }
     }
 
-    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` if nothing is due ever.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` if
+    /// nothing is due ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.links
@@ -152,15 +156,17 @@ impl Engine {
             .min()
     }
 
-    /// Takes out the next packet to send. Call until it returns `None` after each call that hands something in.
+    /// Takes out the next packet to send. Call until it returns `None` after each call that hands
+    /// something in.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         self.tools.outbox.take()
     }
 
-    /// Takes out the next event. Call until it returns `None` after each call that hands something in.
+    /// Takes out the next event. Call until it returns `None` after each call that hands something
+    /// in.
     ///
-    /// Events of a subscription that was [paused](Self::pause) stay inside, however many they are: they are the
-    /// difference between what was reported and what is true, and take no room.
+    /// Events of a subscription that was [paused](Self::pause) stay inside, however many they are:
+    /// they are the difference between what was reported and what is true, and take no room.
     pub fn poll_event(&mut self) -> Option<Notice> {
         self.poll_status().or_else(|| self.poll_news())
     }
@@ -183,7 +189,8 @@ impl Engine {
         self.links.values().map(|state| state.questions.len()).sum()
     }
 
-    /// Does everything that is due at `now`, and moves the engine's time there. Time never runs backwards.
+    /// Does everything that is due at `now`, and moves the engine's time there. Time never runs
+    /// backwards.
     fn advance(&mut self, now: Instant) {
         self.set_now(now);
         while self.poll_timeout().is_some_and(|due| due <= self.tools.now) {

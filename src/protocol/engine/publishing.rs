@@ -1,6 +1,7 @@
 //! Registrations: their records on every link, their names, and what becomes of them in a conflict.
 //!
-//! Read RFC 6762 §8 and §9 first. A name is the same on all links: a conflict on one of them changes it everywhere (§14).
+//! Read RFC 6762 §8 and §9 first. A name is the same on all links: a conflict on one of them
+//! changes it everywhere (§14).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +35,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When this engine publishes the name already, or the most registrations allowed; the service comes back.
+    /// When this engine publishes the name already, or the most registrations allowed; the service
+    /// comes back.
     pub fn register(
         &mut self,
         now: Instant,

@@ -1,7 +1,7 @@
 //! One link with all that is kept for it.
 //!
-//! The names that we hold there, what others said, what is asked and what is on its way: nothing of it is shared with
-//! another link (RFC 6762 §14), so that a lie on one link stays there.
+//! The names that we hold there, what others said, what is asked and what is on its way: nothing of
+//! it is shared with another link (RFC 6762 §14), so that a lie on one link stays there.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -110,8 +110,8 @@ impl LinkState {
         }
     }
 
-    /// Sets the records that stand for a registration, or for the host: what is new is claimed and announced, what is
-    /// gone is taken back.
+    /// Sets the records that stand for a registration, or for the host: what is new is claimed and
+    /// announced, what is gone is taken back.
     pub(crate) fn set_drafts(
         &mut self,
         owner: Option<RegistrationId>,
@@ -262,8 +262,8 @@ impl LinkState {
     ///
     /// # RFC
     ///
-    /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After a lost conflict the
-    /// name is another host's, so only shared records are taken back.
+    /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
+    /// a lost conflict the name is another host's, so only shared records are taken back.
     fn owes_goodbye(&self, own: &Own, cause: Cause) -> bool {
         if own.ownership == Ownership::Shared {
             return true;
@@ -349,7 +349,8 @@ impl LinkState {
         }
     }
 
-    /// Takes records back. A goodbye goes at once, whatever was said a moment ago, so that a stop takes milliseconds.
+    /// Takes records back. A goodbye goes at once, whatever was said a moment ago, so that a stop
+    /// takes milliseconds.
     fn send_goodbyes(&self, records: &[Record], tools: &mut Tools) {
         let bytes_max = self.link.message_bytes_shared();
         let mut rest = records;

@@ -1,8 +1,8 @@
 //! Following the instances of a service type: who is there, and how to reach each of them.
 //!
-//! Read RFC 6763 §4.1 (browsing) and §5 (resolving) first. Nothing here queues events: what was reported of an instance
-//! is kept beside what is true, and the difference is the next event. So a reader may be as slow as he likes, and
-//! loses states in between but never the last one.
+//! Read RFC 6763 §4.1 (browsing) and §5 (resolving) first. Nothing here queues events: what was
+//! reported of an instance is kept beside what is true, and the difference is the next event. So a
+//! reader may be as slow as he likes, and loses states in between but never the last one.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -133,7 +133,8 @@ impl Browser {
         }
     }
 
-    /// Takes note that something which resolves the instance may have changed; asks for its host if that is new.
+    /// Takes note that something which resolves the instance may have changed; asks for its host if
+    /// that is new.
     pub(crate) fn note_change(&mut self, instance: &Name, desk: &mut Desk<'_>) {
         let key = (desk.link(), instance.clone());
         let watcher = self.watcher(instance);

@@ -1,7 +1,7 @@
 //! Following the records of one name: a lookup of a host, or a question for any type.
 //!
-//! Read RFC 6762 §5.2 and §6.1 (a denial is an answer too) first. As with a browser, no event is queued: what was
-//! reported is kept, and the difference to the cache is what comes next.
+//! Read RFC 6762 §5.2 and §6.1 (a denial is an answer too) first. As with a browser, no event is
+//! queued: what was reported is kept, and the difference to the cache is what comes next.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

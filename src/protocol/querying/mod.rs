@@ -1,4 +1,5 @@
-//! Asking: which questions are open, when each is asked, and what its answers mean to the one who waits.
+//! Asking: which questions are open, when each is asked, and what its answers mean to the one who
+//! waits.
 //!
 //! Read RFC 6762 §5 (querying) and §7 (traffic reduction) first.
 //!

@@ -55,7 +55,8 @@ pub(crate) fn write(
     }
 }
 
-/// Writes as many questions as fit and returns their number: at least one, since every name fits a packet.
+/// Writes as many questions as fit and returns their number: at least one, since every name fits a
+/// packet.
 fn write_questions(now: Instant, questions: &Questions, due: &[u32], writer: &mut Writer) -> usize {
     for (n, place) in due.iter().enumerate() {
         let question = questions.get(*place);

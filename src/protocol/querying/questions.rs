@@ -2,8 +2,8 @@
 //!
 //! Read RFC 6762 §5.2 and §15.3 (one set of questions for all clients) first.
 //!
-//! Not here: when a question is asked ([`schedule`](crate::protocol::querying::Schedule)), how a query is written
-//! ([`query`](crate::protocol::querying::write)).
+//! Not here: when a question is asked ([`schedule`](crate::protocol::querying::Schedule)), how a
+//! query is written ([`query`](crate::protocol::querying::write)).
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -28,7 +28,8 @@ pub(crate) struct Questions {
     slab: Slab<Question>,
     by_name: HashMap<Box<[u8]>, Vec<u32>>,
     timers: Timers<u32>,
-    /// When the questions opened most recently are first asked; those that come before it join them.
+    /// When the questions opened most recently are first asked; those that come before it join
+    /// them.
     first: Option<Instant>,
 }
 
@@ -142,7 +143,8 @@ impl Questions {
             .collect()
     }
 
-    /// Makes sure that the questions which a cached record answers are looked at when it wants a refresh.
+    /// Makes sure that the questions which a cached record answers are looked at when it wants a
+    /// refresh.
     pub(crate) fn refresh_by(&mut self, folded: &[u8], record_type: RecordType, due: Instant) {
         for place in self.by_name.get(folded).into_iter().flatten() {
             let question = self.slab.get(*place).expect("indexed places are filled");
@@ -241,7 +243,8 @@ impl Questions {
         }
     }
 
-    /// Tells whether a unicast response that brings this record was asked for in the last two seconds.
+    /// Tells whether a unicast response that brings this record was asked for in the last two
+    /// seconds.
     ///
     /// # RFC
     ///
@@ -291,7 +294,8 @@ const FIRST_DELAY_MAX: Duration = Duration::from_millis(120);
 /// How long a unicast response may take. RFC 6762 §6.
 const UNICAST_WINDOW: Duration = Duration::from_secs(2);
 
-/// Tells whether a record of one type matters to a question for another: as an answer, or as the denial of one.
+/// Tells whether a record of one type matters to a question for another: as an answer, or as the
+/// denial of one.
 fn is_wanted(held: RecordType, asked: RecordType) -> bool {
     answers(held, asked) || held == RecordType::NSEC
 }

@@ -1,7 +1,8 @@
 //! When one question is asked on one link.
 //!
-//! Read RFC 6762 §5.2 (the series, and refreshing what it found) and §7.3 (somebody else asked) first. There is one
-//! schedule a question: a query serves the series and every refresh that is due.
+//! Read RFC 6762 §5.2 (the series, and refreshing what it found) and §7.3 (somebody else asked)
+//! first. There is one schedule a question: a query serves the series and every refresh that is
+//! due.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -52,14 +53,16 @@ impl Schedule {
         }
     }
 
-    /// Starts the series again, at `start` or one second after the last question, whichever is later.
+    /// Starts the series again, at `start` or one second after the last question, whichever is
+    /// later.
     pub(crate) fn restart(&mut self, start: Instant) {
         self.next = start;
         self.gap = FIRST_GAP;
         self.sent = 0;
     }
 
-    /// Decides what to do at `now`, given whether the answer is here already and when it wants to be refreshed.
+    /// Decides what to do at `now`, given whether the answer is here already and when it wants to
+    /// be refreshed.
     pub(crate) fn turn(&self, now: Instant, settled: bool, refresh: Option<Instant>) -> Turn {
         let series = (!settled).then_some(self.next);
         let Some(due) = [series, refresh].into_iter().flatten().min() else {
@@ -75,7 +78,8 @@ impl Schedule {
         }
     }
 
-    /// Tells whether another host has asked for us. The first question of a series is never left to others.
+    /// Tells whether another host has asked for us. The first question of a series is never left to
+    /// others.
     ///
     /// # RFC
     ///

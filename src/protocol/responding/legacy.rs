@@ -1,7 +1,7 @@
 //! Replies to plain DNS clients.
 //!
-//! Read RFC 6762 §6.7 and §18.14 first. Such a client knows nothing of Multicast DNS: it wants its own ID and question back,
-//! TTLs that it cannot be misled by for long, and no cache-flush bit.
+//! Read RFC 6762 §6.7 and §18.14 first. Such a client knows nothing of Multicast DNS: it wants its
+//! own ID and question back, TTLs that it cannot be misled by for long, and no cache-flush bit.
 
 use crate::protocol::pack;
 use crate::protocol::pack::Style;

@@ -1,6 +1,7 @@
 //! Which of our records a query asks for, and which of them its sender knows.
 //!
-//! Read RFC 6762 §6 (what answers a question), §6.1 (negative answers) and §7.1 (known answers) first.
+//! Read RFC 6762 §6 (what answers a question), §6.1 (negative answers) and §7.1 (known answers)
+//! first.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,8 @@ pub(crate) fn answers_to(zone: &Zone, question: QuestionRef<'_>) -> Vec<Answer> 
     found
 }
 
-/// Returns those of our records that a message lists in its answer section with at least half their TTL.
+/// Returns those of our records that a message lists in its answer section with at least half their
+/// TTL.
 ///
 /// # RFC
 ///
@@ -47,7 +49,8 @@ pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> BTreeSet<Answer> {
     fresh.collect()
 }
 
-/// Takes out what the sender knows. Of a unique set all must be known, since it is only ever sent whole (§10.2).
+/// Takes out what the sender knows. Of a unique set all must be known, since it is only ever sent
+/// whole (§10.2).
 pub(crate) fn unknown(zone: &Zone, wanted: Vec<Answer>, known: &BTreeSet<Answer>) -> Vec<Answer> {
     if known.is_empty() {
         return wanted;

@@ -1,7 +1,7 @@
 //! Multicast answers that wait for their moment.
 //!
-//! Read RFC 6762 §6 (delays, the one-second limit), §6.4 (aggregation), §7.2 (askers that are not done) and §7.4 (somebody else
-//! answered) first. An answer waits once, however many ask for it.
+//! Read RFC 6762 §6 (delays, the one-second limit), §6.4 (aggregation), §7.2 (askers that are not
+//! done) and §7.4 (somebody else answered) first. An answer waits once, however many ask for it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -93,7 +93,8 @@ impl Pending {
         self.answers.contains_key(&answer)
     }
 
-    /// Takes out the answers to send at `now`: nothing until the moment at which most can go together.
+    /// Takes out the answers to send at `now`: nothing until the moment at which most can go
+    /// together.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Answer> {
         let Some(moment) = self.poll_timeout().filter(|moment| *moment <= now) else {
             return Vec::new();
@@ -107,7 +108,8 @@ impl Pending {
         due
     }
 
-    /// Returns when to send next: as late as the first answer can wait for others that are due by then.
+    /// Returns when to send next: as late as the first answer can wait for others that are due by
+    /// then.
     ///
     /// # RFC
     ///
@@ -150,5 +152,6 @@ pub(crate) fn unfinished_delay(chance: &mut Chance) -> Duration {
 /// An answer waits this long for company at most. RFC 6762 §6.4.
 const HOLD_BACK_MAX: Duration = Duration::from_millis(500);
 
-/// Unfinished askers remembered for one answer; further ones count as finished, which costs an answer they may know.
+/// Unfinished askers remembered for one answer; further ones count as finished, which costs an
+/// answer they may know.
 const UNFINISHED_MAX: usize = 16;

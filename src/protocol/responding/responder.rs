@@ -1,6 +1,7 @@
 //! Answering queries: to whom, by which way, and when.
 //!
-//! Read RFC 6762 §6 (responding), §5.4 (answers by unicast), §5.5 (direct queries) and §6.7 (plain DNS clients) first.
+//! Read RFC 6762 §6 (responding), §5.4 (answers by unicast), §5.5 (direct queries) and §6.7 (plain
+//! DNS clients) first.
 //!
 //! Not here: which records answer ([`matching`](crate::protocol::responding)), how they wait
 //! ([`pending`](crate::protocol::responding)).
@@ -119,7 +120,8 @@ impl Responder {
         }
     }
 
-    /// Takes in a response of somebody else: what it says need not be said by us, unless it says it too weakly.
+    /// Takes in a response of somebody else: what it says need not be said by us, unless it says it
+    /// too weakly.
     ///
     /// # RFC
     ///
@@ -197,7 +199,8 @@ impl Responder {
             .min()
     }
 
-    /// Takes in further known answers of a query that had more than one packet holds. RFC 6762 §7.2.
+    /// Takes in further known answers of a query that had more than one packet holds. RFC 6762
+    /// §7.2.
     fn handle_continuation(
         &mut self,
         now: Instant,
@@ -280,7 +283,8 @@ impl Responder {
         }
     }
 
-    /// Sorts answers that were asked for by unicast: those that the link has not heard for long are multicast.
+    /// Sorts answers that were asked for by unicast: those that the link has not heard for long are
+    /// multicast.
     ///
     /// # RFC
     ///
@@ -348,7 +352,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Multicasts answers over one family, with what rides along as far as the one-second limit lets it.
+/// Multicasts answers over one family, with what rides along as far as the one-second limit lets
+/// it.
 fn multicast(
     now: Instant,
     link: &Link,
