@@ -4,10 +4,14 @@
 //! A packet arrives everywhere at the instant at which it was sent, at its sender too, as on a real
 //! machine. Nothing waits: the clock jumps from deadline to deadline.
 #![allow(
+    clippy::unwrap_used,
     dead_code,
     unreachable_pub,
     reason = "each test uses the part that it needs"
 )]
+
+mod check;
+pub mod make;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
