@@ -53,3 +53,20 @@ const WORD: usize = size_of::<usize>();
 // struct cmsghdr { size_t length; int level; int type; }
 const HEADER: usize = WORD + 8;
 const SPACE_MAX: usize = HEADER + 24;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn the_message_is_as_long_as_the_kernels_own_padded_to_a_word() {
+        let v4 = PacketInfo::new(1, [127, 0, 0, 1].into());
+        let v6 = PacketInfo::new(1, Ipv6Addr::LOCALHOST.into());
+
+        let space = [nix::cmsg_space!([u32; 3]), nix::cmsg_space!([u32; 5])];
+        let lengths = [v4.as_bytes().len(), v6.as_bytes().len()];
+        assert_eq!(lengths, space.map(|space| space.capacity()));
+    }
+}

@@ -50,8 +50,8 @@ impl Intake {
     }
 
     /// Receives at most one batch into slots taken from the end of `free`, and hands each good
-    /// datagram to `deliver`, in order, with its slot filled. Returns whether more may wait:
-    /// `false` means that the next arrival will wake the poll.
+    /// datagram to `deliver`, in order, with its slot filled. Returns whether more may wait, as is
+    /// so without a free slot: `false` means that the next arrival will wake the poll.
     ///
     /// A datagram that was cut, that came by an unknown interface, or that was for a group we are
     /// not in, is counted and its slot stays free. Allocates nothing, but see [`Meters::rebuilt`].
@@ -65,6 +65,9 @@ impl Intake {
         free: &mut Vec<&'slab mut Slot>,
         mut deliver: impl FnMut(Receipt, &'slab mut Slot),
     ) -> io::Result<bool> {
+        if free.is_empty() {
+            return Ok(true);
+        }
         let wanted = free.len().min(BATCH);
         let first = free.len() - wanted;
         let Some(batch) = self.fill(socket, &mut free[first..])? else {

@@ -207,3 +207,38 @@ const ADDRESS_FLAGS: u16 = 8;
 const OPTIMISTIC: u32 = 0x04;
 const DUPLICATE: u32 = 0x08;
 const TENTATIVE: u32 = 0x40;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::proptest;
+
+    use super::*;
+
+    #[test]
+    fn a_subnet_is_compared_bit_by_bit_within_one_family() {
+        let same = |ours: &str, peer: &str, prefix| {
+            let parse = |text: &str| text.parse().expect("an address");
+            is_same_subnet(parse(ours), parse(peer), prefix)
+        };
+
+        assert!(same("192.0.2.1", "192.0.2.126", 25));
+        assert!(!same("192.0.2.1", "192.0.2.128", 25));
+        assert!(same("192.0.2.1", "192.0.2.1", 32) && !same("192.0.2.1", "192.0.2.0", 32));
+        assert!(same("192.0.2.1", "203.0.113.9", 0));
+        assert!(same("2001:db8::1", "2001:db8:0:0:8::", 64));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1", 64));
+        assert!(!same("0.0.0.0", "::", 0));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_kernel_says_reading_it_does_not_panic(
+            kind in 16..24_u16,
+            body in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let message = Message { kind, flags: 0, body: &body };
+            let _ = (interface_of(message), address_of(message));
+        }
+    }
+}

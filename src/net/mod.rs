@@ -36,6 +36,8 @@ mod ring;
 mod selection;
 mod slab;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub(crate) use crate::net::datagram::Datagram;

@@ -35,11 +35,11 @@ pub(crate) struct Message<'b> {
 pub(crate) fn messages(bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
-        let size = usize::try_from(u32_at(rest, 0)?).ok()?;
+        let size = usize::try_from(u32_at(rest, 0)?).ok()?.min(rest.len());
         let message = Message {
             kind: u16_at(rest, 4)?,
             flags: u16_at(rest, 6)?,
-            body: rest.get(HEADER_BYTES..size.min(rest.len()))?,
+            body: rest.get(HEADER_BYTES..size)?,
         };
         rest = rest.get(size.next_multiple_of(ALIGNMENT)..).unwrap_or(&[]);
         Some(message)
@@ -162,3 +162,78 @@ const FLAG_REQUEST: u16 = 1;
 const FLAG_DUMP: u16 = 0x300;
 const FLAG_DUMP_INTERRUPTED: u16 = 0x10;
 const ATTRIBUTE_KIND_MASK: u16 = 0x3FFF;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::prop_assert;
+    use proptest::proptest;
+
+    use super::*;
+
+    #[test]
+    fn messages_and_attributes_are_padded_to_four_bytes() {
+        let bytes = [
+            message_bytes(16, &attribute_bytes(3, b"lo\0")),
+            message_bytes(3, &[]),
+        ]
+        .concat();
+
+        let read: Vec<_> = messages(&bytes).collect();
+
+        assert_eq!(read.iter().map(|m| m.kind).collect::<Vec<_>>(), [16, 3]);
+        let attributes: Vec<_> = attributes(read[0].body).collect();
+        assert_eq!(attributes, [(3, &b"lo\0"[..])]);
+    }
+
+    #[test]
+    fn a_message_that_was_cut_still_tells_what_there_is_of_it() {
+        let bytes = message_bytes(17, &[7; 100]);
+
+        let read: Vec<_> = messages(&bytes[..24]).collect();
+
+        let flags = 0;
+        let body = &[7; 8][..];
+        assert_eq!(
+            read,
+            [Message {
+                kind: 17,
+                flags,
+                body
+            }]
+        );
+    }
+
+    #[test]
+    fn an_error_of_the_kernel_is_told_by_its_number() {
+        let denied = error_of(&(-1_i32).to_ne_bytes());
+
+        assert_eq!(denied.raw_os_error(), Some(Errno::EPERM as i32));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_bytes_come_reading_ends(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(messages(&bytes).count() <= bytes.len() / HEADER_BYTES);
+            prop_assert!(attributes(&bytes).count() <= bytes.len() / 4);
+        }
+    }
+
+    fn message_bytes(kind: u16, body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(HEADER_BYTES + body.len()).expect("a short body");
+        let mut bytes = size.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(body);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        bytes
+    }
+
+    fn attribute_bytes(kind: u16, value: &[u8]) -> Vec<u8> {
+        let size = u16::try_from(4 + value.len()).expect("a short value");
+        let mut bytes = size.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(value);
+        bytes
+    }
+}

@@ -89,3 +89,44 @@ impl Error for OpenError {
         Some(&self.source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_says_what_to_change() {
+        for (errno, fault, advice) in [
+            (Errno::EADDRINUSE, OpenFault::PortHeld, "SO_REUSEPORT"),
+            (
+                Errno::EPERM,
+                OpenFault::NotPermitted,
+                "sandbox or container",
+            ),
+            (
+                Errno::EACCES,
+                OpenFault::NotPermitted,
+                "sandbox or container",
+            ),
+            (
+                Errno::EAFNOSUPPORT,
+                OpenFault::FamilyMissing,
+                "the other family alone",
+            ),
+            (
+                Errno::EADDRNOTAVAIL,
+                OpenFault::FamilyMissing,
+                "the other family alone",
+            ),
+            (Errno::EMFILE, OpenFault::NoDescriptor, "ulimit -n"),
+            (Errno::ENOMEM, OpenFault::Refused, "could not bind"),
+        ] {
+            let error = OpenError::new(Family::V6, "bind", errno.into());
+
+            let said = error.to_string();
+            assert_eq!(error.fault, fault);
+            assert!(said.contains(advice) && said.contains("IPv6"), "{said}");
+            assert!(!said.ends_with('.'), "{said}");
+        }
+    }
+}

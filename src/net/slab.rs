@@ -52,3 +52,21 @@ impl Frame {
         self.len = len;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_is_lent_once_and_holds_the_largest_message() {
+        let mut slab = Slab::new(64);
+
+        let mut lent = slab.lend();
+
+        assert_eq!(lent.len(), 64);
+        assert!(
+            lent.iter_mut()
+                .all(|slot| slot.frame.bytes_mut().len() == 9000)
+        );
+    }
+}
