@@ -57,21 +57,26 @@ impl Beacon {
     /// # Errors
     ///
     /// [`Error::NoInterface`] when an interface named is not there, or there is none to use;
-    /// [`Error::PortHeld`] when another program holds port 5353 for itself; [`Error::System`] when the
-    /// system refuses something else. Nothing is left behind then.
-    #[expect(clippy::needless_pass_by_value, reason = "a configuration is used once")]
+    /// [`Error::PortHeld`] when another program holds port 5353 for itself; [`Error::System`] when
+    /// the system refuses something else. Nothing is left behind then.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a configuration is used once"
+    )]
     pub fn start(config: Config) -> Result<Self, Error> {
         Handle::start(&config).map(|handle| Self { handle })
     }
 
     /// Publishes a service, under its name or, if another host has that, under the next one.
     ///
-    /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which name.
+    /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which
+    /// name.
     ///
     /// # Errors
     ///
-    /// [`Error::Duplicate`] when this Beacon publishes the name already, [`Error::Limit`] when there are
-    /// too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with each.
+    /// [`Error::Duplicate`] when this Beacon publishes the name already, [`Error::Limit`] when
+    /// there are too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with
+    /// each.
     pub fn register(&self, service: Service) -> Result<Registration, Rejected<Service>> {
         let given = Box::new(service.clone());
         let answer = self.line().ask(|reply| Command::Register(given, reply));
@@ -89,8 +94,8 @@ impl Beacon {
     ///
     /// # Errors
     ///
-    /// [`Error::ServiceType`] when the type is none, [`Error::Limit`] when there are too many searches;
-    /// [`Error::Busy`] and [`Error::Stopped`].
+    /// [`Error::ServiceType`] when the type is none, [`Error::Limit`] when there are too many
+    /// searches; [`Error::Busy`] and [`Error::Stopped`].
     pub fn browse<T>(&self, service_type: T) -> Result<Browser, Error>
     where
         T: TryInto<ServiceType>,
@@ -119,7 +124,9 @@ impl Beacon {
     /// [`Error::Limit`] when there are too many searches; [`Error::Busy`] and [`Error::Stopped`].
     pub fn follow(&self, instance: &InstanceName) -> Result<Browser, Error> {
         let instance = instance.clone();
-        let opened = self.line().ask(|reply| Command::Follow(instance, reply))??;
+        let opened = self
+            .line()
+            .ask(|reply| Command::Follow(instance, reply))??;
         Ok(Browser::new(opened, self.line().clone()))
     }
 
@@ -143,8 +150,8 @@ impl Beacon {
 
     /// Finds the addresses of a host, such as `printer.local`.
     ///
-    /// Returns when the host has said which addresses it has and which it has not, or a quarter of a
-    /// second after the first address; IPv4 comes first.
+    /// Returns when the host has said which addresses it has and which it has not, or a quarter of
+    /// a second after the first address; IPv4 comes first.
     ///
     /// # Errors
     ///
@@ -155,7 +162,9 @@ impl Beacon {
         let host: HostName = host.parse()?;
         let types = vec![RecordType::A, RecordType::AAAA];
         let name = host.name().clone();
-        let opened = self.line().ask(|reply| Command::Query(name, types, reply))??;
+        let opened = self
+            .line()
+            .ask(|reply| Command::Query(name, types, reply))??;
         let question = Question {
             opened,
             line: self.line(),
@@ -178,14 +187,16 @@ impl Beacon {
         self.line().ask(Command::Counts)?
     }
 
-    /// Takes back what was published, and stops. The farewell takes as long as `within` at most, and
-    /// milliseconds as a rule.
+    /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
+    /// and milliseconds as a rule.
     pub fn shutdown(self, within: Duration) {
         self.handle.stop(within);
     }
 
     fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {
-        let opened = self.line().ask(|reply| Command::Browse(service_type, depth, reply))??;
+        let opened = self
+            .line()
+            .ask(|reply| Command::Browse(service_type, depth, reply))??;
         Ok(Browser::new(opened, self.line().clone()))
     }
 
@@ -207,7 +218,8 @@ struct Question<'b> {
 }
 
 impl Question<'_> {
-    /// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in time.
+    /// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
+    /// time.
     fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
         let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
         let mut until = Instant::now() + within;

@@ -108,6 +108,8 @@ impl Drop for Browser {
 
 impl fmt::Debug for Browser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Browser").field("waiting", &self.opened.events.len()).finish_non_exhaustive()
+        f.debug_struct("Browser")
+            .field("waiting", &self.opened.events.len())
+            .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,8 @@ impl Registration {
         Self { registered, line }
     }
 
-    /// Returns the name that the service has by now; a conflict on the link changes it (RFC 6762 §9).
+    /// Returns the name that the service has by now; a conflict on the link changes it (RFC 6762
+    /// §9).
     #[must_use]
     pub fn name(&self) -> InstanceName {
         self.standing().name()
@@ -49,8 +50,8 @@ impl Registration {
 
     /// Waits until the service was announced on every link, and returns the name that it got.
     ///
-    /// Without a conflict this takes 0.75 to 1 second (RFC 6762 §8.1). While there is no link it does
-    /// not happen.
+    /// Without a conflict this takes 0.75 to 1 second (RFC 6762 §8.1). While there is no link it
+    /// does not happen.
     ///
     /// # Errors
     ///
@@ -60,8 +61,8 @@ impl Registration {
         self.standing().wait_announced(within)
     }
 
-    /// Lends what becomes of the registration, to be received from or selected on. The last 64 events
-    /// are kept for one who does not read them.
+    /// Lends what becomes of the registration, to be received from or selected on. The last 64
+    /// events are kept for one who does not read them.
     #[must_use]
     pub fn events(&self) -> &Receiver<Status> {
         &self.registered.events
@@ -80,6 +81,8 @@ impl Drop for Registration {
 
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Registration")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! mDNS has no sequence numbers: a goodbye and the announcement that takes it back differ in
 //! nothing but their order. So the loop hands packets out to as many readers as it likes, and takes
-//! them in as they came. A datagram holds the only reference to its slot, so it *is* the lease; there
-//! are as many places in every channel as there are slots, so nothing here can be full.
+//! them in as they came. A datagram holds the only reference to its slot, so it *is* the lease;
+//! there are as many places in every channel as there are slots, so nothing here can be full.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -155,7 +155,10 @@ impl<'slab> Loading<'_, 'slab> {
         };
         *self.next_seq += 1;
         let sent = self.work.try_send(datagram);
-        assert!(sent.is_ok(), "there is a place for every slot, and a reader");
+        assert!(
+            sent.is_ok(),
+            "there is a place for every slot, and a reader"
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The loop: one turn after the other, waiting only in `poll`.
 //!
-//! A turn takes in what came, does what is due, and sends what follows from it. Its work is bounded,
-//! so that a flood in one place does not keep the others waiting.
+//! A turn takes in what came, does what is due, and sends what follows from it. Its work is
+//! bounded, so that a flood in one place does not keep the others waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,10 +78,17 @@ impl EventLoop {
     /// Sleeps until something comes or is due. The only place where the loop waits.
     fn wait(&mut self, events: &mut Events, conveyor: &Conveyor<'_>) {
         let busy = self.network.is_readable() && conveyor.has_free() || !self.inbox.is_empty();
-        let timeout = if busy { Some(Duration::ZERO) } else { self.until_due() };
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            self.until_due()
+        };
         if let Err(error) = self.poll.poll(events, timeout) {
             let interrupted = error.kind() == std::io::ErrorKind::Interrupted;
-            assert!(interrupted, "a poll of open descriptors can only be interrupted: {error}");
+            assert!(
+                interrupted,
+                "a poll of open descriptors can only be interrupted: {error}"
+            );
         }
         // What was handed over before the bell is seen from here on, what comes later rings again.
         self.door.bell().hear();
@@ -115,8 +122,8 @@ impl EventLoop {
         }
     }
 
-    /// Takes in the packets that were read, in the order in which they came. While the engine is behind
-    /// with what is due they wait: it does that first.
+    /// Takes in the packets that were read, in the order in which they came. While the engine is
+    /// behind with what is due they wait: it does that first.
     fn apply(&mut self, conveyor: &mut Conveyor<'_>) {
         for _ in 0..PACKETS_A_TURN {
             let now = Instant::now();
@@ -126,7 +133,12 @@ impl EventLoop {
             let Some(datagram) = conveyor.take() else {
                 return;
             };
-            let Datagram { received, receipt, slot, .. } = datagram;
+            let Datagram {
+                received,
+                receipt,
+                slot,
+                ..
+            } = datagram;
             if let Some(message) = slot.frame.message() {
                 let from = arrival(receipt.interface, receipt.source, receipt.destination);
                 self.engine.handle_message(received, &from, &message);
@@ -206,7 +218,10 @@ impl EventLoop {
         reply: &Reply<Opened<E>>,
         now: Instant,
     ) {
-        let made = opened.as_ref().ok().map(|opened| Gone::Subscription(opened.id));
+        let made = opened
+            .as_ref()
+            .ok()
+            .map(|opened| Gone::Subscription(opened.id));
         if reply.send(opened).is_err() {
             made.into_iter().for_each(|gone| self.undo(gone, now));
         }
@@ -239,7 +254,10 @@ impl EventLoop {
             if self.network.waiting() == 0 || now >= deadline {
                 return;
             }
-            let retry = self.network.poll_timeout().map_or(deadline, |due| due.min(deadline));
+            let retry = self
+                .network
+                .poll_timeout()
+                .map_or(deadline, |due| due.min(deadline));
             let timeout = retry.saturating_duration_since(now);
             if self.poll.poll(events, Some(timeout)).is_ok() {
                 for event in &*events {

@@ -1,8 +1,8 @@
 //! A running loop, as the rest of the house holds it; and how it ends.
 //!
 //! The way out is a door of its own, not a place in a queue that may be full: a flag and the bell.
-//! When [`Handle::stop`] returns, goodbyes are out, sockets are closed and every thread is gone from
-//! the process.
+//! When [`Handle::stop`] returns, goodbyes are out, sockets are closed and every thread is gone
+//! from the process.
 
 use std::hash::BuildHasher;
 use std::hash::RandomState;
@@ -78,9 +78,13 @@ impl Handle {
         };
         let meters = Arc::new(Meters::new());
         let mut network = Network::open(config.families, selection, &meters)?;
-        network.register(&poll).map_err(system("polling the sockets"))?;
+        network
+            .register(&poll)
+            .map_err(system("polling the sockets"))?;
         let host = config.host.clone().unwrap_or_else(system_host);
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(thread::current().id()));
+        let seed = config
+            .seed
+            .unwrap_or_else(|| RandomState::new().hash_one(thread::current().id()));
         let now = Instant::now();
         let mut engine = Engine::new(host, config.limits, seed, now);
         network.refresh(&mut engine, now);
@@ -134,7 +138,8 @@ impl Handle {
         self.wait_until_gone();
     }
 
-    /// Waits until the kernel lists none of our threads: it may do so for microseconds after a join.
+    /// Waits until the kernel lists none of our threads: it may do so for microseconds after a
+    /// join.
     fn wait_until_gone(&self) {
         let deadline = Instant::now() + GONE_WITHIN;
         for id in self.roll.all() {
@@ -153,7 +158,8 @@ impl Drop for Handle {
 }
 
 impl Line {
-    /// Hands a command to the loop and waits for its answer, for as long as the configured patience.
+    /// Hands a command to the loop and waits for its answer, for as long as the configured
+    /// patience.
     ///
     /// # Errors
     ///
@@ -167,7 +173,11 @@ impl Line {
             Err(SendTimeoutError::Disconnected(_)) => return Err(Error::Stopped),
         }
         answer.recv_deadline(deadline).map_err(|error| {
-            if error.is_timeout() { Error::Busy } else { Error::Stopped }
+            if error.is_timeout() {
+                Error::Busy
+            } else {
+                Error::Stopped
+            }
         })
     }
 

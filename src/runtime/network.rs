@@ -110,9 +110,11 @@ impl Network {
     pub(crate) fn register(&mut self, poll: &Poll) -> io::Result<()> {
         for lane in &mut self.lanes {
             let token = token_of(lane.socket.family());
-            poll.registry().register(&mut lane.socket, token, Interest::READABLE)?;
+            poll.registry()
+                .register(&mut lane.socket, token, Interest::READABLE)?;
         }
-        poll.registry().register(&mut self.watch, WATCH, Interest::READABLE)
+        poll.registry()
+            .register(&mut self.watch, WATCH, Interest::READABLE)
     }
 
     /// Takes note of what the poll told about one of our tokens.
@@ -135,7 +137,10 @@ impl Network {
 
     /// Makes what it takes to receive. It cannot be handed from one thread to another.
     pub(crate) fn intakes(&self) -> Intakes {
-        self.lanes.iter().map(|_| Intake::new(Arc::clone(&self.meters))).collect()
+        self.lanes
+            .iter()
+            .map(|_| Intake::new(Arc::clone(&self.meters)))
+            .collect()
     }
 
     /// Receives packets into free slots, one batch of each family, and hands them to the readers.
@@ -169,7 +174,10 @@ impl Network {
             Destination::Group => (family.group_address(), interface.source(family)),
             Destination::Host(peer) => (peer, interface.source_towards(peer.ip())),
         };
-        let lane = self.lanes.iter_mut().find(|lane| lane.socket.family() == family);
+        let lane = self
+            .lanes
+            .iter_mut()
+            .find(|lane| lane.socket.family() == family);
         let (Some(lane), Some(source)) = (lane, source) else {
             return;
         };
@@ -182,7 +190,9 @@ impl Network {
             protocol::Importance::Answer => Importance::Answer,
             protocol::Importance::Keep => Importance::Keep,
         };
-        let sent = lane.outbox.send(&lane.socket, transmit.bytes, &route, importance, now);
+        let sent = lane
+            .outbox
+            .send(&lane.socket, transmit.bytes, &route, importance, now);
         if let Err(error) = sent {
             log::debug!("sending by {} to {destination}: {error}", interface.name);
         }
@@ -207,7 +217,10 @@ impl Network {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.lanes.iter().filter_map(|lane| lane.outbox.poll_timeout()).min()
+        self.lanes
+            .iter()
+            .filter_map(|lane| lane.outbox.poll_timeout())
+            .min()
     }
 
     /// Takes in news of the interfaces, and tells the engine what is different.
@@ -239,9 +252,16 @@ impl Network {
                 return;
             }
         };
-        let chosen: Vec<Interface> =
-            choose(&present, &self.selection).interfaces.into_iter().cloned().collect();
-        let gone = self.used.keys().copied().filter(|used| !chosen.iter().any(|one| one.index == *used));
+        let chosen: Vec<Interface> = choose(&present, &self.selection)
+            .interfaces
+            .into_iter()
+            .cloned()
+            .collect();
+        let gone = self
+            .used
+            .keys()
+            .copied()
+            .filter(|used| !chosen.iter().any(|one| one.index == *used));
         for index in gone.collect::<Vec<_>>() {
             self.leave(index, engine, now);
         }
@@ -322,17 +342,27 @@ fn family_of(family: protocol::Family) -> Family {
 /// Makes sure that what the user named is there, and that there is anything at all.
 fn check_selection(present: &[Interface], selection: &Selection) -> Result<(), Error> {
     let choice = choose(present, selection);
-    let missing = choice.refused.iter().any(|(_, refusal)| *refusal == Refusal::Missing);
+    let missing = choice
+        .refused
+        .iter()
+        .any(|(_, refusal)| *refusal == Refusal::Missing);
     if !missing && !choice.interfaces.is_empty() {
         return Ok(());
     }
     let asked = choice.refused.into_iter().map(|(name, _)| name).collect();
-    let present = present.iter().map(|interface| interface.name.clone()).collect();
+    let present = present
+        .iter()
+        .map(|interface| interface.name.clone())
+        .collect();
     Err(Error::NoInterface { asked, present })
 }
 
 /// Returns where a datagram came from, as the engine wants it.
-pub(crate) fn arrival(interface: u32, source: SocketAddr, destination: std::net::IpAddr) -> protocol::Arrival {
+pub(crate) fn arrival(
+    interface: u32,
+    source: SocketAddr,
+    destination: std::net::IpAddr,
+) -> protocol::Arrival {
     protocol::Arrival {
         link: LinkId(interface),
         source,

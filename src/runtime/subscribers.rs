@@ -75,7 +75,11 @@ impl Subscribers {
         events
     }
 
-    pub(crate) fn add_registration(&mut self, id: RegistrationId, name: InstanceName) -> Registered {
+    pub(crate) fn add_registration(
+        &mut self,
+        id: RegistrationId,
+        name: InstanceName,
+    ) -> Registered {
         let (sender, events) = bounded(STATUSES_MAX);
         let standing = Arc::new(Standing::new(name));
         let registrant = Registrant {
@@ -111,10 +115,12 @@ impl Subscribers {
                     Outlet::Browse(outlet) => outlet.try_send(event).is_ok(),
                     Outlet::Records(_) => true,
                 }),
-                Notice::Records(id, event) => self.hand_on(id, engine, now, |outlet| match outlet {
-                    Outlet::Records(outlet) => outlet.try_send(event).is_ok(),
-                    Outlet::Browse(_) => true,
-                }),
+                Notice::Records(id, event) => {
+                    self.hand_on(id, engine, now, |outlet| match outlet {
+                        Outlet::Records(outlet) => outlet.try_send(event).is_ok(),
+                        Outlet::Browse(_) => true,
+                    })
+                }
                 Notice::Registration(id, status) => self.note_status(id, &status),
             }
         }

@@ -116,7 +116,9 @@ impl Engine {
     /// Tells whether there are events for a subscription, paused or not.
     #[must_use]
     pub fn has_news(&self, id: SubscriptionId) -> bool {
-        self.subscriptions.get(&id).is_some_and(Subscription::has_news)
+        self.subscriptions
+            .get(&id)
+            .is_some_and(Subscription::has_news)
     }
 
     /// Asks what is due on a link.
