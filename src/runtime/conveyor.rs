@@ -97,6 +97,7 @@ impl Crew<'_> {
 
     fn read_all<'slab>(&self, work: &Receiver<Datagram<'slab>>, done: &Sender<Datagram<'slab>>) {
         self.roll.sign();
+        log::trace!("a reader starts");
         for datagram in work {
             let frame = &mut datagram.slot.frame;
             if catch_unwind(AssertUnwindSafe(|| (self.read)(frame))).is_err() {

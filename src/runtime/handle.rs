@@ -135,6 +135,7 @@ impl Handle {
         if thread.join().is_err() {
             log::error!("the loop ended in a panic");
         }
+        self.line.door.bell.close();
         self.wait_until_gone();
     }
 
@@ -230,6 +231,7 @@ struct CrewPlan {
 impl CrewPlan {
     fn run(self, event_loop: EventLoop, ready: &Sender<std::io::Result<()>>) {
         self.roll.sign();
+        log::trace!("the loop starts");
         let panics = Counter::new();
         let crew = Crew {
             slots: self.slots,

@@ -322,7 +322,7 @@ impl Subscription {
                 browser.unlist(target, desk);
             }
             (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(instance), _) => {
-                browser.note_change(instance, desk)
+                browser.note_change(instance, desk);
             }
             (Self::Records(lookup), _, _) => lookup.note_change(link),
             _ => {}
