@@ -24,8 +24,6 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::dnssd::HostName;
 use crate::error::Error;
-use crate::meter::Counter;
-use crate::net::Meters;
 use crate::net::Selection;
 use crate::protocol::Engine;
 use crate::runtime::Command;
@@ -36,6 +34,7 @@ use crate::runtime::conveyor::Roll;
 use crate::runtime::conveyor::read;
 use crate::runtime::event_loop::BELL;
 use crate::runtime::event_loop::EventLoop;
+use crate::runtime::figures::Board;
 use crate::runtime::network::Network;
 
 /// A running loop. Dropping it stops the loop and waits until its threads are gone.
@@ -43,6 +42,7 @@ pub(crate) struct Handle {
     line: Line,
     thread: Mutex<Option<JoinHandle<()>>>,
     roll: Arc<Roll>,
+    board: Arc<Board>,
 }
 
 /// The line to a loop, for handles that may outlive it.
@@ -76,8 +76,8 @@ impl Handle {
             names if names.is_empty() => Selection::Default,
             names => Selection::Names(names.clone()),
         };
-        let meters = Arc::new(Meters::new());
-        let mut network = Network::open(config.families, selection, &meters)?;
+        let board = Arc::new(Board::default());
+        let mut network = Network::open(config.families, selection, &board.net)?;
         network
             .register(&poll)
             .map_err(system("polling the sockets"))?;
@@ -98,6 +98,7 @@ impl Handle {
             workers: config.workers.unwrap_or_else(default_workers),
             bell: Arc::clone(&door.bell),
             roll: Arc::clone(&roll),
+            board: Arc::clone(&board),
         };
         let (ready, started) = bounded(1);
         let thread = thread::Builder::new()
@@ -113,6 +114,7 @@ impl Handle {
             line,
             thread: Mutex::new(Some(thread)),
             roll,
+            board,
         };
         // The loop says that its readers run, or why they do not, before it does anything else.
         match started.recv() {
@@ -124,6 +126,10 @@ impl Handle {
 
     pub(crate) fn line(&self) -> &Line {
         &self.line
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Says goodbye, for so long at most, and returns when every thread is gone.
@@ -226,20 +232,20 @@ struct CrewPlan {
     workers: usize,
     bell: Arc<Bell>,
     roll: Arc<Roll>,
+    board: Arc<Board>,
 }
 
 impl CrewPlan {
     fn run(self, event_loop: EventLoop, ready: &Sender<std::io::Result<()>>) {
         self.roll.sign();
         log::trace!("the loop starts");
-        let panics = Counter::new();
         let crew = Crew {
             slots: self.slots,
             workers: self.workers,
             bell: &self.bell,
             roll: &self.roll,
             read,
-            panics: &panics,
+            panics: &self.board.reader_panics,
         };
         let ended = crew.run(|conveyor| {
             // Nobody waits for it any more only if the start was given up.

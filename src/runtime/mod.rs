@@ -9,12 +9,14 @@
 //! - [`conveyor`]: slots, readers and the order of receipt
 //! - [`network`]: sockets and interfaces, as the engine knows them
 //! - [`subscribers`]: from the engine to the readers of events
+//! - [`figures`]: what is counted on the way
 //! - [`bell`]: waking the loop, once
 
 mod bell;
 mod command;
 mod conveyor;
 mod event_loop;
+mod figures;
 mod handle;
 mod network;
 mod subscribers;
@@ -24,5 +26,6 @@ pub(crate) use command::Gone;
 pub(crate) use command::Opened;
 pub(crate) use command::Registered;
 pub(crate) use command::Standing;
+pub use figures::Figures;
 pub(crate) use handle::Handle;
 pub(crate) use handle::Line;
