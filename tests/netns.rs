@@ -3,13 +3,14 @@
 //! Where the system refuses network namespaces these tests say so and are skipped; in CI that is a
 //! failure.
 
-use std::fs;
 use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
+#[path = "support/corpus.rs"]
+mod corpus;
 mod support;
 
 use crate::support::Ended;
@@ -203,7 +204,10 @@ fn ten_thousand_broken_packets_stop_neither_publisher_nor_browser() {
         Speaker::Beacon
             .on(gamma, Families::Both)
             .publish("Bystander", TYPE, PORT, &TXT);
-    let mut seeds = corpus();
+    let mut seeds: Vec<_> = corpus::all()
+        .into_iter()
+        .map(|sample| sample.bytes)
+        .collect();
     seeds.extend(flood.hear_announcements("Bystander"));
     bystander.terminate();
 
@@ -330,30 +334,6 @@ fn assert_address_of(host: &Host, text: &str) {
 fn assert_clean_end(ended: &Ended) {
     assert!(ended.status.success(), "{}", ended.status);
     assert!(ended.took < END_MAX, "took {:?} to end", ended.took);
-}
-
-/// The messages in `tests/corpus`.
-fn corpus() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .expect("the corpus is part of the package")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "hex"))
-        .collect();
-    // The order of a folder is not the same everywhere; the seeds' order is part of the test.
-    paths.sort();
-    assert!(!paths.is_empty());
-    paths
-        .iter()
-        .map(|path| bytes(fs::read_to_string(path).expect("readable").trim()))
-        .collect()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hexadecimal digits"))
-        .collect()
 }
 
 const EACH: [Families; 3] = [Families::V4, Families::V6, Families::Both];
