@@ -2,11 +2,11 @@
 //!
 //! Read RFC 6762 §6 (responding) first.
 //!
-//! - [`responder`]: from a query to the packets
-//! - [`matching`]: which records answer, and which are known
-//! - [`delay`]: how long an answer waits
-//! - [`pending`]: the answers that wait
-//! - [`legacy`]: replies to plain DNS clients
+//! - `responder`: from a query to the packets
+//! - `matching`: which records answer, and which are known
+//! - `delay`: how long an answer waits
+//! - `pending`: the answers that wait
+//! - `legacy`: replies to plain DNS clients
 
 mod delay;
 mod legacy;
