@@ -1,0 +1,192 @@
+//! Which names a message already holds, so that the next ones can point at them.
+//!
+//! Read [RFC 1035 §4.1.4](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.4) first.
+//!
+//! The names form a tree with the root of all names at its root: each node is a label that was
+//! written somewhere, in front of the labels of its parent. Looking a name up goes down from the
+//! last label to the first for as long as there are nodes. The nodes are a stack, threaded through
+//! hash chains whose newest node comes first, so that what was written last can be taken back.
+
+/// The names that were written, as a tree of labels.
+#[derive(Debug)]
+pub(super) struct Compression {
+    /// The newest node of each chain.
+    heads: [NodeId; CHAINS],
+    nodes: Vec<Node>,
+}
+
+impl Compression {
+    pub(super) fn new() -> Compression {
+        Compression {
+            heads: [NodeId::NONE; CHAINS],
+            nodes: Vec::with_capacity(NODES_AT_FIRST),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.heads = [NodeId::NONE; CHAINS];
+        self.nodes.clear();
+    }
+
+    /// Returns how many labels are in the tree.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Forgets the labels that were added since there were `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        while self.nodes.len() > len {
+            let node = self.nodes.pop().expect("there are more than none");
+            self.heads[usize::from(node.chain)] = node.older;
+        }
+    }
+
+    /// Finds as much of the end of a name as was written before.
+    ///
+    /// `wire` is the name in uncompressed wire form.
+    pub(super) fn find(&self, message: &[u8], wire: &[u8]) -> Found {
+        let (starts, count) = label_starts(wire);
+        let mut found = Found {
+            known_from: wire.len() - 1,
+            node: NodeId::NONE,
+        };
+        for &start in starts[..count].iter().rev() {
+            let start = usize::from(start);
+            match self.child(message, found.node, label_at(wire, start)) {
+                Some(node) => {
+                    found = Found {
+                        known_from: start,
+                        node,
+                    }
+                }
+                None => break,
+            }
+        }
+        found
+    }
+
+    /// Returns where in the message the label of a node is.
+    pub(super) fn target(&self, found: &Found) -> Option<u16> {
+        Some(self.nodes.get(found.node.index()?)?.offset)
+    }
+
+    /// Adds the labels of a name that were not known, after the name was written at `at`.
+    pub(super) fn add(&mut self, wire: &[u8], found: &Found, at: usize) {
+        let (starts, count) = label_starts(wire);
+        let mut parent = found.node;
+        let unknown = starts[..count]
+            .iter()
+            .rev()
+            .map(|&start| usize::from(start));
+        for start in unknown.skip_while(|&start| start >= found.known_from) {
+            let offset = u16::try_from(at + start)
+                .ok()
+                .filter(|&offset| offset <= OFFSET_MAX);
+            // No pointer reaches a label that is too far away, nor what is in front of it.
+            let Some(offset) = offset else { return };
+            let chain = chain_of(parent, label_at(wire, start));
+            let older = self.heads[usize::from(chain)];
+            self.nodes.push(Node {
+                offset,
+                parent,
+                older,
+                chain,
+            });
+            parent = NodeId::newest(&self.nodes);
+            self.heads[usize::from(chain)] = parent;
+        }
+    }
+
+    /// Finds the node that stands for `label` in front of the labels of `parent`.
+    fn child(&self, message: &[u8], parent: NodeId, label: &[u8]) -> Option<NodeId> {
+        let mut id = self.heads[usize::from(chain_of(parent, label))];
+        while let Some(index) = id.index() {
+            let node = &self.nodes[index];
+            let its_label = label_at(message, usize::from(node.offset));
+            if node.parent == parent && its_label.eq_ignore_ascii_case(label) {
+                return Some(id);
+            }
+            id = node.older;
+        }
+        None
+    }
+}
+
+/// How much of the end of a name was written before.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Where in the name the known labels begin: at its terminating zero if there are none.
+    pub(super) known_from: usize,
+    node: NodeId,
+}
+
+/// One label in front of others.
+#[derive(Debug)]
+struct Node {
+    /// Where in the message the label is.
+    offset: u16,
+    /// What follows the label.
+    parent: NodeId,
+    /// The next node of the chain.
+    older: NodeId,
+    chain: u8,
+}
+
+/// A place in the stack of nodes plus one, or zero for none: what no label is in front of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct NodeId(u16);
+
+impl NodeId {
+    const NONE: NodeId = NodeId(0);
+
+    fn newest(nodes: &[Node]) -> NodeId {
+        NodeId(u16::try_from(nodes.len()).expect("labels within reach of a pointer are few"))
+    }
+
+    fn index(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+}
+
+/// Furthest place that the fourteen bits of a pointer reach. RFC 1035 §4.1.4.
+const OFFSET_MAX: u16 = 0x3FFF;
+
+// No two nodes stand for the label at one place, so that there are fewer than a `u16` can count.
+const _: () = assert!(OFFSET_MAX < u16::MAX);
+
+/// How many hash chains there are: as many as a byte can tell apart.
+const CHAINS: usize = 256;
+
+/// For how many labels there is room before anything is allocated; a full message of the usual size
+/// has fewer.
+const NODES_AT_FIRST: usize = 1024;
+
+/// Most labels in a name.
+const LABELS_MAX: usize = 127;
+
+/// Returns where the labels of an uncompressed name begin, and how many there are.
+fn label_starts(wire: &[u8]) -> ([u8; LABELS_MAX], usize) {
+    let mut starts = [0; LABELS_MAX];
+    let mut count = 0;
+    let mut at = 0;
+    while wire[at] != 0 {
+        starts[count] = u8::try_from(at).expect("a name is at most 256 bytes");
+        count += 1;
+        at += 1 + usize::from(wire[at]);
+    }
+    (starts, count)
+}
+
+fn label_at(bytes: &[u8], at: usize) -> &[u8] {
+    &bytes[at + 1..=at + usize::from(bytes[at])]
+}
+
+/// Returns the hash chain of a label in front of those of `parent`: FNV-1a, folded to a byte.
+fn chain_of(parent: NodeId, label: &[u8]) -> u8 {
+    let seed = 0x811C_9DC5 ^ u32::from(parent.0).wrapping_mul(0x9E37_79B1);
+    let hash = label.iter().fold(seed, |hash, byte| {
+        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    });
+    let [a, b, c, d] = hash.to_be_bytes();
+    a ^ b ^ c ^ d
+}

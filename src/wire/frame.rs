@@ -1,0 +1,106 @@
+//! A place to receive a message in, used again and again.
+
+use std::fmt;
+
+use crate::wire::error::ParseError;
+use crate::wire::index::{Index, MESSAGE_BYTES_MAX};
+use crate::wire::message::Message;
+
+/// Room for the largest message and its table of contents.
+///
+/// It is what a slot for packets holds, and is too large for the stack: put it in a box. It lends a
+/// [`Message`] only after [`check`](Self::check) found that the bytes are one.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::Frame;
+///
+/// let mut frame = Box::new(Frame::new());
+/// frame.bytes_mut()[..12].copy_from_slice(&[0; 12]);
+/// frame.received(12);
+/// assert!(frame.message().is_none(), "nobody has checked it yet");
+///
+/// frame.check()?;
+/// assert_eq!(frame.message().map(|message| message.question_count()), Some(0));
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+pub struct Frame {
+    bytes: [u8; MESSAGE_BYTES_MAX],
+    len: usize,
+    index: Index,
+    checked: bool,
+}
+
+impl Frame {
+    /// Makes an empty frame.
+    #[must_use]
+    pub fn new() -> Frame {
+        Frame {
+            bytes: [0; MESSAGE_BYTES_MAX],
+            len: 0,
+            index: Index::new(),
+            checked: false,
+        }
+    }
+
+    /// Lends the whole buffer to receive into, and forgets the message that was in it.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.received(0);
+        &mut self.bytes
+    }
+
+    /// Says how many bytes were received, from the beginning of the buffer on.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than the buffer has room for.
+    pub fn received(&mut self, len: usize) {
+        assert!(
+            len <= MESSAGE_BYTES_MAX,
+            "what was received fits in the buffer"
+        );
+        self.len = len;
+        self.checked = false;
+    }
+
+    /// Returns what was received.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Checks what was received; a frame lends a message only after that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Message::read`].
+    pub fn check(&mut self) -> Result<(), ParseError> {
+        self.checked = false;
+        self.index.build(&self.bytes[..self.len])?;
+        self.checked = true;
+        Ok(())
+    }
+
+    /// Returns the message, if what was received was found to be one.
+    #[must_use]
+    pub fn message(&self) -> Option<Message<'_>> {
+        self.checked
+            .then(|| Message::checked(self.bytes(), &self.index))
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Frame {
+        Frame::new()
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("len", &self.len)
+            .field("checked", &self.checked)
+            .finish()
+    }
+}

@@ -1,0 +1,216 @@
+//! A message whose every question and record can be read.
+//!
+//! Read [RFC 6762 §18](https://www.rfc-editor.org/rfc/rfc6762#section-18) first.
+//!
+//! Not here: the check that makes it so ([`index`](super::index)).
+
+use std::iter::FusedIterator;
+use std::ops::Range;
+
+use crate::wire::error::ParseError;
+use crate::wire::header::Header;
+use crate::wire::index::Index;
+use crate::wire::record::Section;
+use crate::wire::record_ref::{QuestionRef, RecordRef};
+
+/// The bytes of a message and their table of contents.
+///
+/// Holding one proves that the bytes were checked: nothing that is asked of it can fail. Records
+/// that were bad were passed over, and [`skipped`](Self::skipped) tells how many.
+///
+/// # RFC
+///
+/// 1035 §4, 6762 §18.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{Index, Message, RecordType};
+///
+/// let bytes = b"\0\0\0\0\0\x01\0\0\0\0\0\0\x05_http\x04_tcp\x05local\0\0\x0c\0\x01";
+/// let mut index = Index::new();
+/// let message = Message::read(bytes, &mut index)?;
+///
+/// assert!(!message.header().response);
+/// assert!(message.questions().all(|question| question.record_type() == RecordType::PTR));
+/// assert_eq!(message.all_records().len(), 0);
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'m> {
+    bytes: &'m [u8],
+    index: &'m Index,
+}
+
+impl<'m> Message<'m> {
+    /// Checks the bytes of a message, and keeps the table of contents in `index`.
+    ///
+    /// A bad record is passed over if it can be told where the next one begins; where it cannot, the
+    /// message ends. Bytes after the last record are ignored.
+    ///
+    /// # Errors
+    ///
+    /// The header is cut, a question cannot be read, or the message is longer than
+    /// [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX).
+    pub fn read(bytes: &'m [u8], index: &'m mut Index) -> Result<Message<'m>, ParseError> {
+        index.build(bytes)?;
+        Ok(Message { bytes, index })
+    }
+
+    /// Puts bytes and the table of contents that was built of them together again.
+    pub(super) fn checked(bytes: &'m [u8], index: &'m Index) -> Message<'m> {
+        Message { bytes, index }
+    }
+
+    /// Returns the header.
+    #[must_use]
+    pub fn header(self) -> Header {
+        let bytes = self.bytes;
+        Header::from_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    /// Returns the bytes of the message, and what stood behind it.
+    #[must_use]
+    pub fn bytes(self) -> &'m [u8] {
+        self.bytes
+    }
+
+    /// Returns the questions in their order.
+    #[must_use]
+    pub fn questions(self) -> Questions<'m> {
+        Questions {
+            message: self,
+            range: 0..self.question_count(),
+        }
+    }
+
+    /// Returns how many questions there are.
+    #[must_use]
+    pub fn question_count(self) -> usize {
+        self.index.questions().len()
+    }
+
+    /// Returns the records of one section in their order.
+    #[must_use]
+    pub fn records(self, section: Section) -> Records<'m> {
+        Records {
+            message: self,
+            range: self.index.section(section),
+        }
+    }
+
+    /// Returns the records of the answer section in their order.
+    #[must_use]
+    pub fn answers(self) -> Records<'m> {
+        self.records(Section::Answer)
+    }
+
+    /// Returns the records of the authority section in their order.
+    #[must_use]
+    pub fn authorities(self) -> Records<'m> {
+        self.records(Section::Authority)
+    }
+
+    /// Returns the records of the additional section in their order.
+    #[must_use]
+    pub fn additionals(self) -> Records<'m> {
+        self.records(Section::Additional)
+    }
+
+    /// Returns the records of all sections, one section after the other.
+    #[must_use]
+    pub fn all_records(self) -> Records<'m> {
+        Records {
+            message: self,
+            range: 0..self.index.records().len(),
+        }
+    }
+
+    /// Returns how many records the header claims that could not be read.
+    #[must_use]
+    pub fn skipped(self) -> usize {
+        self.index.skipped()
+    }
+
+    /// Returns what was wrong with the first record that could not be read.
+    ///
+    /// There is nothing if all could, and also if the message ends after the last that could.
+    #[must_use]
+    pub fn first_fault(self) -> Option<ParseError> {
+        self.index.first_fault()
+    }
+}
+
+/// The questions of a message, in their order.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{Index, Message};
+///
+/// let mut index = Index::new();
+/// let message = Message::read(&[0; 12], &mut index)?;
+/// assert_eq!(message.questions().len(), 0);
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Questions<'m> {
+    message: Message<'m>,
+    range: Range<usize>,
+}
+
+impl<'m> Iterator for Questions<'m> {
+    type Item = QuestionRef<'m>;
+
+    fn next(&mut self) -> Option<QuestionRef<'m>> {
+        let entry = self.message.index.questions()[self.range.next()?];
+        Some(QuestionRef::checked(self.message.bytes, entry))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.range.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Questions<'_> {}
+impl FusedIterator for Questions<'_> {}
+
+/// Records of a message, in their order.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{Index, Message};
+///
+/// let mut index = Index::new();
+/// let message = Message::read(&[0; 12], &mut index)?;
+/// assert_eq!(message.all_records().len(), 0);
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Records<'m> {
+    message: Message<'m>,
+    range: Range<usize>,
+}
+
+impl<'m> Iterator for Records<'m> {
+    type Item = RecordRef<'m>;
+
+    fn next(&mut self) -> Option<RecordRef<'m>> {
+        let at = self.range.next()?;
+        let index = self.message.index;
+        let entry = index.records()[at];
+        Some(RecordRef::checked(
+            self.message.bytes,
+            entry,
+            index.section_of(at),
+        ))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.range.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Records<'_> {}
+impl FusedIterator for Records<'_> {}

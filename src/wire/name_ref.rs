@@ -1,0 +1,366 @@
+//! Names inside a message: checked once, then read where they stand.
+//!
+//! Read [RFC 1035 §4.1.4](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.4) first: the rest of
+//! a name may be a pointer to an earlier place.
+//!
+//! Not here: the check itself ([`checked_names`](super::checked_names)).
+
+use std::borrow::Borrow;
+use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
+use std::iter::FusedIterator;
+use std::ops::Deref;
+
+use crate::wire::name::Name;
+
+/// A name inside a message, maybe compressed.
+///
+/// Holding one proves that the name was checked: it ends, it is at most
+/// [`Name::BYTES_MAX`] bytes long, and every pointer in it was followed. Like a [`Name`] it is
+/// compared without the case of ASCII letters.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::Name;
+///
+/// let name: Name = "Printer.local".parse()?;
+/// let lent = name.view();
+/// assert_eq!(lent, "printer.local".parse::<Name>()?);
+/// assert_eq!(lent.first_label(), Some(&b"Printer"[..]));
+/// # Ok::<(), beacon::wire::NameError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct NameRef<'m> {
+    message: &'m [u8],
+    at: u16,
+}
+
+impl<'m> NameRef<'m> {
+    /// Lends the name at byte `at` of a message, where a check has found one.
+    pub(super) fn checked(message: &'m [u8], at: u16) -> NameRef<'m> {
+        NameRef { message, at }
+    }
+
+    /// Returns the labels, the leftmost first, without the root.
+    #[must_use]
+    pub fn labels(self) -> Labels<'m> {
+        Labels {
+            message: self.message,
+            at: usize::from(self.at),
+        }
+    }
+
+    /// Returns the leftmost label, or nothing for the root.
+    #[must_use]
+    pub fn first_label(self) -> Option<&'m [u8]> {
+        self.labels().next()
+    }
+
+    /// Copies the name out of the message, case and all.
+    #[must_use]
+    pub fn to_name(self) -> Name {
+        let (bytes, len) = self.spell();
+        Name::from_checked_wire(&bytes[..len])
+    }
+
+    /// Returns the wire form in lower case, the key under which to look a name up.
+    #[must_use]
+    pub fn folded(self) -> Folded {
+        let (mut bytes, len) = self.spell();
+        bytes[..len].make_ascii_lowercase();
+        Folded { bytes, len }
+    }
+
+    /// Appends the uncompressed wire form.
+    pub(super) fn write_uncompressed(self, out: &mut Vec<u8>) {
+        let (bytes, len) = self.spell();
+        out.extend_from_slice(&bytes[..len]);
+    }
+
+    /// Compares with the uncompressed name at the beginning of `wire`, and returns what is after.
+    pub(super) fn strip_from(self, wire: &[u8]) -> Option<&[u8]> {
+        let mut rest = wire;
+        for label in self.labels() {
+            let (&length, after) = rest.split_first()?;
+            if usize::from(length) != label.len() {
+                return None;
+            }
+            let (theirs, after) = after.split_at_checked(label.len())?;
+            if !theirs.eq_ignore_ascii_case(label) {
+                return None;
+            }
+            rest = after;
+        }
+        rest.strip_prefix(&[0])
+    }
+
+    /// Returns the uncompressed wire form and its length.
+    pub(super) fn spell(self) -> ([u8; Name::BYTES_MAX], usize) {
+        let mut bytes = [0; Name::BYTES_MAX];
+        let mut len = 0;
+        for label in self.labels() {
+            let end = len + 1 + label.len();
+            // The byte before a label in a message is its length.
+            bytes[len] = u8::try_from(label.len()).expect("a label is at most 63 bytes");
+            bytes[len + 1..end].copy_from_slice(label);
+            len = end;
+        }
+        (bytes, len + 1)
+    }
+}
+
+impl PartialEq for NameRef<'_> {
+    fn eq(&self, other: &NameRef<'_>) -> bool {
+        let same_place = std::ptr::eq(self.message, other.message) && self.at == other.at;
+        same_place || eq_labels(self.labels(), other.labels())
+    }
+}
+
+impl Eq for NameRef<'_> {}
+
+impl PartialEq<Name> for NameRef<'_> {
+    fn eq(&self, other: &Name) -> bool {
+        self.strip_from(other.as_bytes()).is_some()
+    }
+}
+
+impl PartialEq<NameRef<'_>> for Name {
+    fn eq(&self, other: &NameRef<'_>) -> bool {
+        other == self
+    }
+}
+
+impl fmt::Display for NameRef<'_> {
+    /// Prints each label and a dot; what would not be read back as it is, is escaped.
+    ///
+    /// That is a dot or backslash inside a label, control characters, and bytes that are not UTF-8.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first_label().is_none() {
+            return f.write_char('.');
+        }
+        for label in self.labels() {
+            write_label(f, label)?;
+            f.write_char('.')?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NameRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// The labels of a name, the leftmost first, without the root.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::Name;
+///
+/// let name: Name = "_http._tcp.local".parse()?;
+/// let lengths: Vec<usize> = name.labels().map(<[u8]>::len).collect();
+/// assert_eq!(lengths, [5, 4, 5]);
+/// # Ok::<(), beacon::wire::NameError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Labels<'m> {
+    message: &'m [u8],
+    at: usize,
+}
+
+impl<'m> Iterator for Labels<'m> {
+    type Item = &'m [u8];
+
+    fn next(&mut self) -> Option<&'m [u8]> {
+        loop {
+            let first = self.message[self.at];
+            if first < POINTER {
+                let start = self.at + 1;
+                let end = start + usize::from(first);
+                if first == 0 {
+                    return None;
+                }
+                self.at = end;
+                return Some(&self.message[start..end]);
+            }
+            let low = self.message[self.at + 1];
+            self.at = usize::from(u16::from_be_bytes([first & !POINTER, low]));
+        }
+    }
+}
+
+impl FusedIterator for Labels<'_> {}
+
+/// The uncompressed wire form of a name in lower case, on the stack.
+///
+/// It looks names up in a map whose keys are such bytes, without allocating.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use beacon::wire::Name;
+///
+/// let printer: Name = "Printer.local".parse()?;
+/// let mut ports: HashMap<Box<[u8]>, u16> = HashMap::new();
+/// ports.insert(Box::from(&*printer.folded()), 631);
+///
+/// let asked: Name = "PRINTER.local".parse()?;
+/// assert_eq!(ports.get(&*asked.folded()), Some(&631));
+/// # Ok::<(), beacon::wire::NameError>(())
+/// ```
+#[derive(Clone)]
+pub struct Folded {
+    bytes: [u8; Name::BYTES_MAX],
+    len: usize,
+}
+
+impl Deref for Folded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Borrow<[u8]> for Folded {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsRef<[u8]> for Folded {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Folded {
+    fn eq(&self, other: &Folded) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Folded {}
+
+impl Hash for Folded {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl fmt::Debug for Folded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&NameRef::checked(self, 0), f)
+    }
+}
+
+/// The two top bits that make a byte the first of a pointer. RFC 1035 §4.1.4.
+pub(super) const POINTER: u8 = 0xC0;
+
+/// Returns where the bytes of a checked name end that stand at its own place.
+pub(super) fn end_of_name(message: &[u8], at: usize) -> usize {
+    let mut at = at;
+    loop {
+        match message[at] {
+            0 => return at + 1,
+            POINTER.. => return at + 2,
+            length => at += 1 + usize::from(length),
+        }
+    }
+}
+
+fn eq_labels(mut ours: Labels<'_>, mut theirs: Labels<'_>) -> bool {
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return true,
+            (Some(our), Some(their)) if our.eq_ignore_ascii_case(their) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn write_label(f: &mut fmt::Formatter<'_>, label: &[u8]) -> fmt::Result {
+    for chunk in label.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '.' | '\\' => write!(f, "\\{character}")?,
+                _ if character.is_control() => {
+                    write_bytes(f, character.encode_utf8(&mut [0; 4]).as_bytes())?;
+                }
+                _ => f.write_char(character)?,
+            }
+        }
+        write_bytes(f, chunk.invalid())?;
+    }
+    Ok(())
+}
+
+fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "\\{byte:03}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::NameRef;
+    use crate::wire::name::Name;
+
+    /// `local` at 0, `a` and a pointer to it at 7, a pointer to that at 11, `A.LOCAL` at 13.
+    const MESSAGE: &[u8] = b"\x05local\0\x01a\xc0\x00\xc0\x07\x01A\x05LOCAL\0";
+
+    #[test]
+    fn pointers_are_followed() {
+        let name = NameRef::checked(MESSAGE, 11);
+
+        assert_eq!(name.labels().collect::<Vec<_>>(), [&b"a"[..], b"local"]);
+        assert_eq!(name.to_name().as_bytes(), b"\x01a\x05local\0");
+        assert_eq!(name.to_string(), "a.local.");
+    }
+
+    #[test]
+    fn names_in_messages_are_compared_without_their_case() {
+        // 6762-16-4
+        let (local, child) = (NameRef::checked(MESSAGE, 0), NameRef::checked(MESSAGE, 11));
+        let upper = NameRef::checked(MESSAGE, 13);
+
+        assert_eq!(child, upper);
+        assert_eq!(child, "A.Local".parse::<Name>().unwrap());
+        assert_eq!("A.Local".parse::<Name>().unwrap(), child);
+        assert_ne!(child, local);
+        assert_ne!(local, child);
+        assert_ne!(child, "local".parse::<Name>().unwrap());
+        assert_ne!(child, "b.a.local".parse::<Name>().unwrap());
+        assert_ne!(child, "a.local.local".parse::<Name>().unwrap());
+    }
+
+    #[test]
+    fn a_copy_keeps_the_case() {
+        let upper = NameRef::checked(MESSAGE, 13);
+
+        assert_eq!(upper.to_name().as_bytes(), b"\x01A\x05LOCAL\0");
+        assert_eq!(&*upper.folded(), b"\x01a\x05local\0");
+    }
+
+    #[test]
+    fn a_folded_name_finds_its_key() {
+        let mut map: HashMap<Box<[u8]>, u32> = HashMap::new();
+        map.insert(Box::from(&b"\x01a\x05local\0"[..]), 7);
+
+        assert_eq!(map.get(&*NameRef::checked(MESSAGE, 13).folded()), Some(&7));
+        assert_eq!(map.get(&*NameRef::checked(MESSAGE, 0).folded()), None);
+    }
+
+    #[test]
+    fn labels_stay_at_the_end() {
+        let mut labels = NameRef::checked(MESSAGE, 0).labels();
+
+        assert_eq!(labels.next(), Some(&b"local"[..]));
+        assert_eq!((labels.next(), labels.next()), (None, None));
+    }
+}

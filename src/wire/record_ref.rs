@@ -1,0 +1,213 @@
+//! Questions and records, read where they stand in a message.
+//!
+//! Read [RFC 1035 §4.1.2](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.2) and
+//! [§4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3) first. What the top bit of a class
+//! means is told where they are owned ([`record`](super::record)).
+
+use std::fmt;
+
+use crate::wire::index::{Entry, RECORD_FIELDS_BYTES, read_u16};
+use crate::wire::name_ref::NameRef;
+use crate::wire::rdata_ref::RdataRef;
+use crate::wire::record::{Question, Record, Section};
+use crate::wire::types::{Class, RecordType, TOP_BIT, Ttl};
+
+/// What a query in a message asks.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{Class, Index, Message, RecordType};
+///
+/// // "_http._tcp.local", PTR, class IN, and a unicast response is welcome.
+/// let bytes = b"\0\0\0\0\0\x01\0\0\0\0\0\0\x05_http\x04_tcp\x05local\0\0\x0c\x80\x01";
+/// let mut index = Index::new();
+/// let message = Message::read(bytes, &mut index)?;
+/// let question = message.questions().next().expect("there is one");
+///
+/// assert_eq!(question.name().to_string(), "_http._tcp.local.");
+/// assert_eq!((question.record_type(), question.class()), (RecordType::PTR, Class::IN));
+/// assert!(question.unicast());
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct QuestionRef<'m> {
+    message: &'m [u8],
+    entry: Entry,
+}
+
+impl<'m> QuestionRef<'m> {
+    pub(super) fn checked(message: &'m [u8], entry: Entry) -> QuestionRef<'m> {
+        QuestionRef { message, entry }
+    }
+
+    /// Returns whose records are asked for.
+    #[must_use]
+    pub fn name(self) -> NameRef<'m> {
+        NameRef::checked(self.message, self.entry.name)
+    }
+
+    /// Returns which of them; ANY for all.
+    #[must_use]
+    pub fn record_type(self) -> RecordType {
+        RecordType(read_u16(self.message, self.fields()))
+    }
+
+    /// Returns the class, which has fifteen bits.
+    #[must_use]
+    pub fn class(self) -> Class {
+        Class(self.class_bits() & !TOP_BIT)
+    }
+
+    /// Tells whether a unicast response is welcome: the bit QU. RFC 6762 §5.4.
+    #[must_use]
+    pub fn unicast(self) -> bool {
+        self.class_bits() & TOP_BIT != 0
+    }
+
+    /// Copies the question out of the message.
+    #[must_use]
+    pub fn to_question(self) -> Question {
+        Question {
+            name: self.name().to_name(),
+            record_type: self.record_type(),
+            class: self.class(),
+            unicast: self.unicast(),
+        }
+    }
+
+    fn class_bits(self) -> u16 {
+        read_u16(self.message, self.fields() + 2)
+    }
+
+    fn fields(self) -> usize {
+        usize::from(self.entry.fields)
+    }
+}
+
+impl fmt::Debug for QuestionRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_question().fmt(f)
+    }
+}
+
+/// A record in a message.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{Index, Message, RecordType, Section, Ttl};
+///
+/// // "nas.local", A, class IN with the cache-flush bit, 120 s, 192.0.2.9.
+/// let bytes = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\
+///     \x03nas\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04\xc0\0\x02\x09";
+/// let mut index = Index::new();
+/// let message = Message::read(bytes, &mut index)?;
+/// let record = message.answers().next().expect("there is one");
+///
+/// assert_eq!((record.record_type(), record.ttl()), (RecordType::A, Ttl(120)));
+/// assert_eq!((record.cache_flush(), record.section()), (true, Section::Answer));
+/// assert_eq!(record.to_record().name, record.name());
+/// # Ok::<(), beacon::wire::ParseError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct RecordRef<'m> {
+    message: &'m [u8],
+    entry: Entry,
+    section: Section,
+}
+
+impl<'m> RecordRef<'m> {
+    pub(super) fn checked(message: &'m [u8], entry: Entry, section: Section) -> RecordRef<'m> {
+        RecordRef {
+            message,
+            entry,
+            section,
+        }
+    }
+
+    /// Returns whom the record is about.
+    #[must_use]
+    pub fn name(self) -> NameRef<'m> {
+        NameRef::checked(self.message, self.entry.name)
+    }
+
+    /// Returns its type.
+    #[must_use]
+    pub fn record_type(self) -> RecordType {
+        RecordType(read_u16(self.message, self.fields()))
+    }
+
+    /// Returns its class, which has fifteen bits; for OPT the payload size, which has sixteen.
+    #[must_use]
+    pub fn class(self) -> Class {
+        Class(self.class_bits() & !self.flush_bit())
+    }
+
+    /// Tells whether what the sender did not repeat is outdated. OPT has no such bit.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.2.
+    #[must_use]
+    pub fn cache_flush(self) -> bool {
+        self.class_bits() & self.flush_bit() != 0
+    }
+
+    /// Returns how long the record holds, as the sender said.
+    #[must_use]
+    pub fn ttl(self) -> Ttl {
+        let at = self.fields() + 4;
+        let (high, low) = (read_u16(self.message, at), read_u16(self.message, at + 2));
+        Ttl(u32::from(high) << 16 | u32::from(low))
+    }
+
+    /// Returns what the record says.
+    #[must_use]
+    pub fn rdata(self) -> RdataRef<'m> {
+        let start = self.fields() + RECORD_FIELDS_BYTES;
+        let end = start + usize::from(read_u16(self.message, start - 2));
+        RdataRef::checked(self.message, self.record_type(), start..end)
+    }
+
+    /// Returns where in the message the record stands.
+    #[must_use]
+    pub fn section(self) -> Section {
+        self.section
+    }
+
+    /// Copies the record out of the message.
+    #[must_use]
+    pub fn to_record(self) -> Record {
+        Record {
+            name: self.name().to_name(),
+            class: self.class(),
+            cache_flush: self.cache_flush(),
+            ttl: self.ttl(),
+            rdata: self.rdata().to_rdata(),
+        }
+    }
+
+    fn class_bits(self) -> u16 {
+        read_u16(self.message, self.fields() + 2)
+    }
+
+    /// Returns the bit of the class that flushes caches, if records of this type have one.
+    fn flush_bit(self) -> u16 {
+        if self.record_type() == RecordType::OPT {
+            0
+        } else {
+            TOP_BIT
+        }
+    }
+
+    fn fields(self) -> usize {
+        usize::from(self.entry.fields)
+    }
+}
+
+impl fmt::Debug for RecordRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_record().fmt(f)
+    }
+}
