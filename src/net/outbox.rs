@@ -6,17 +6,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 
 use crate::net::meters::Meters;
-use crate::net::socket::MulticastSocket;
-use crate::net::socket::Route;
+use crate::net::socket::{MulticastSocket, Route};
 
 /// What waits to be sent by one socket.
 pub(crate) struct Outbox {

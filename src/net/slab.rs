@@ -3,6 +3,8 @@
 //! A slot is lent as `&mut Slot`. The reference is the lease: there is nothing to give back by
 //! hand, nothing to count, and two holders of one slot cannot be written.
 
+use crate::wire::Frame;
+
 /// Room for one datagram of the largest legal size, and for its table of contents.
 #[derive(Default)]
 pub(crate) struct Slot {
@@ -25,31 +27,6 @@ impl Slab {
     /// Lends every slot. The list has a place for each, so returning one never allocates.
     pub(crate) fn lend(&mut self) -> Vec<&mut Slot> {
         self.slots.iter_mut().collect()
-    }
-}
-
-/// Stands in for the frame of `wire`.
-pub(crate) struct Frame {
-    bytes: [u8; 9000],
-    len: usize,
-}
-
-impl Default for Frame {
-    fn default() -> Self {
-        Self {
-            bytes: [0; 9000],
-            len: 0,
-        }
-    }
-}
-
-impl Frame {
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
-    }
-
-    pub(crate) fn received(&mut self, len: usize) {
-        self.len = len;
     }
 }
 

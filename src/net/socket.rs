@@ -6,34 +6,19 @@
 //! Not here: how datagrams are received ([`Intake`](crate::net::Intake)) and what happens when
 //! the send buffer is full ([`Outbox`](crate::net::Outbox)).
 
-use std::io;
-use std::io::IoSlice;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
 use mio::event::Source;
 use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt;
-use socket2::Domain;
-use socket2::MsgHdr;
-use socket2::Protocol;
-use socket2::SockAddr;
-use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, MsgHdr, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::net::control::PacketInfo;
-use crate::net::family::Family;
-use crate::net::family::PORT;
+use crate::net::family::{Family, PORT};
 use crate::net::memberships::Memberships;
 use crate::net::open_error::OpenError;
 

@@ -5,23 +5,16 @@
 //! cannot leave a wrong picture for long.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::os::fd::AsRawFd;
-use std::os::fd::BorrowedFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
 use mio::event::Source;
 use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 
 use crate::net::meters::Meters;
-use crate::net::netlink;
-use crate::net::netlink::Message;
-use crate::net::netlink::u32_at;
+use crate::net::netlink::{self, Message, u32_at};
 
 /// Hears what the kernel tells about interfaces and addresses.
 pub(crate) struct Watch {

@@ -5,18 +5,9 @@ use std::error::Error;
 use nix::errno::Errno;
 use socket2::SockRef;
 
-use crate::net::Family;
-use crate::net::Interface;
-use crate::net::MulticastSocket;
-use crate::net::Slab;
-use crate::net::interfaces;
-use crate::net::tests::fixture::Station;
-use crate::net::tests::fixture::interface;
-use crate::net::tests::fixture::make_links;
-use crate::net::tests::namespace::Outcome;
-use crate::net::tests::namespace::in_namespace;
-use crate::net::tests::namespace::ip;
-use crate::net::tests::namespace::set;
+use crate::net::tests::fixture::{Station, interface, make_links, wait_until_ready};
+use crate::net::tests::namespace::{Outcome, in_namespace, ip, set};
+use crate::net::{Family, Interface, MulticastSocket, Slab, interfaces};
 
 #[test]
 fn fifty_interfaces_are_heard_each_by_its_index_and_left_again() {
@@ -160,9 +151,9 @@ fn an_interface_that_comes_back_under_its_index_is_heard_once_joined_again() {
             let (a0, b0) = (first.index, interface("b0").index);
             ip(&format!(
                 "link del a0\nlink add a0 index {a0} type veth peer name b0 index {b0}\n\
-                 addr add 10.0.0.1/24 dev a0\naddr add fe80::1/64 dev a0\n\
-                 link set a0 up\nlink set b0 up"
+                 addr add 10.0.0.1/24 dev a0\nlink set a0 up\nlink set b0 up"
             ));
+            wait_until_ready();
 
             station.socket.leave(first.index)?;
             station.socket.join(first.index)?;

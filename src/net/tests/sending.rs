@@ -1,31 +1,15 @@
 //! Sending: by the interface and from the address that were asked for, or not at all.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use socket2::SockRef;
 
-use crate::net::Delivery;
-use crate::net::Family;
-use crate::net::Importance;
-use crate::net::MulticastSocket;
-use crate::net::Outbox;
-use crate::net::PORT;
-use crate::net::Route;
-use crate::net::Slab;
-use crate::net::tests::fixture::A0;
-use crate::net::tests::fixture::SOCKET;
-use crate::net::tests::fixture::Station;
-use crate::net::tests::fixture::interface;
-use crate::net::tests::fixture::make_links;
-use crate::net::tests::fixture::to_group;
-use crate::net::tests::namespace::in_namespace;
-use crate::net::tests::namespace::ip;
-use crate::net::tests::namespace::set;
+use crate::net::tests::fixture::{A0, SOCKET, Station, interface, make_links, to_group};
+use crate::net::tests::namespace::{in_namespace, ip, set};
+use crate::net::{Delivery, Family, Importance, MulticastSocket, Outbox, PORT, Route, Slab};
 
 #[test]
 fn a_packet_leaves_by_its_interface_from_its_source() {
