@@ -18,7 +18,7 @@
 //! | `meters` | what is counted |
 //!
 //! Linux below, nothing Linux-only in what it offers. The loop opens a [`MulticastSocket`] a
-//! family, registers it with its poll, joins what [`choose`] chose of [`interfaces`], and from
+//! family, registers it with its poll, joins what [`choose`] chose of [`interfaces()`], and from
 //! then on: [`Intake::receive`] while there are free slots and more may wait; [`Outbox::send`];
 //! [`Outbox::flush`] when a socket is writable; [`Watch::read`] when there are news.
 

@@ -4,8 +4,7 @@
 //! trusted no more than the network here: whatever bytes come, reading them ends and nothing
 //! panics.
 //!
-//! Not here: what the messages mean ([`interfaces`](crate::net::interfaces),
-//! [`watch`](crate::net::watch)).
+//! Not here: what the messages mean; that is known to `interfaces` and `watch`.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -230,6 +230,18 @@ mod tests {
     }
 
     #[test]
+    fn what_finds_no_room_again_keeps_its_place() {
+        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        for n in 0..3 {
+            give(&mut outbox, n, Importance::Keep);
+        }
+
+        outbox.flush_by(|_, _| Err(Errno::EAGAIN.into()), now());
+
+        assert_eq!(leaving(&mut outbox), [0, 1, 2]);
+    }
+
+    #[test]
     fn when_as_many_wait_as_may_the_oldest_answer_goes_first() {
         let mut outbox = Outbox::new(Arc::new(Meters::new()));
         for n in 0..256 {

@@ -90,10 +90,15 @@ impl MulticastSocket {
     ///
     /// # Panics
     ///
-    /// When destination or source are of the other family.
+    /// When destination or source are of the other family, or the interface is 0: the kernel would
+    /// choose one, and not ask whether it may be used.
     pub(crate) fn send(&self, bytes: &[u8], route: &Route) -> io::Result<()> {
         let families = (Family::of(route.destination.ip()), Family::of(route.source));
         assert_eq!(families, (self.family, self.family), "one family a socket");
+        assert_ne!(
+            route.interface, 0,
+            "a packet leaves by an interface that was chosen"
+        );
         if route.source == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
             return Err(Errno::EADDRNOTAVAIL.into());
         }
@@ -135,6 +140,10 @@ pub(crate) struct Route {
     /// The address of ours that it comes from. An unspecified IPv6 address lets the kernel choose.
     pub(crate) source: IpAddr,
 }
+
+// Opened by the thread that wants to know why it failed, used by the loop.
+const _: () = is_send::<MulticastSocket>();
+const fn is_send<T: Send>() {}
 
 /// What failed, for the message; and why.
 type StepError = (&'static str, io::Error);

@@ -1,7 +1,7 @@
 //! The watch: news of interfaces and addresses, on the same poll as the packets.
 //!
 //! News say that something changed, and where; what is true is then read with
-//! [`interfaces`](crate::net::interfaces). A change told twice is harmless so, and a missed one
+//! [`interfaces`](crate::net::interfaces()). A change told twice is harmless so, and a missed one
 //! cannot leave a wrong picture for long.
 
 use std::io;

@@ -1,11 +1,14 @@
 //! News of interfaces and addresses, heard by the poll.
 
 use std::error::Error;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
+use nix::sys::socket::{MsgFlags, NetlinkAddr, getsockname, sendto};
 
+use crate::net::netlink;
 use crate::net::tests::fixture::{interface, make_links};
 use crate::net::tests::namespace::{in_namespace, ip};
 use crate::net::{Meters, News, Watch};
@@ -83,6 +86,28 @@ fn news_that_come_too_fast_are_told_as_lost_and_the_next_are_heard() {
         assert!(listener.meters.news_lost.value() > 0);
         ip("link set a0 mtu 1500");
         assert!(listener.hears(News::Changed(interface("a0").index))?);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_another_process_says_is_no_news() {
+    in_namespace(|| {
+        make_links(1);
+        let mut listener = Listener::start()?;
+        let ours: NetlinkAddr = getsockname(listener.watch.as_fd().as_raw_fd())?;
+        let liar = netlink::open(0)?;
+        let mut lie = [0; 32]; // interface 4711 was deleted
+        for (at, word) in [(0, 32), (4, 17), (20, 4711_u32)] {
+            lie[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        }
+
+        let to_us = NetlinkAddr::new(ours.pid(), 0);
+        sendto(liar.as_raw_fd(), &lie, &to_us, MsgFlags::empty())?;
+        ip("link set a0 mtu 1400");
+
+        assert!(listener.hears(News::Changed(interface("a0").index))?);
+        assert!(!listener.heard.contains(&News::Removed(4711)));
         Ok(())
     });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
-use crate::net::tests::fixture::{Station, interface, make_links};
+use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
 use crate::net::tests::namespace::{Outcome, in_namespace};
 use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab};
 
@@ -72,6 +72,46 @@ fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
             let (len, _) = other.recv_from(&mut bytes)?;
             assert_eq!(&bytes[..len], b"to all");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn unicast_is_spread_over_those_who_share_the_port_and_not_taken_from_them() {
+    in_namespace(|| {
+        make_links(1);
+        let other = avahi(interface("a0").index)?;
+        let mut slab = Slab::new(64);
+        let mut ours = Station::open(Family::V4, &mut slab)?;
+
+        for _ in 0..40 {
+            stranger(A0)?.send_to(b"to one", (A0, PORT))?;
+        }
+
+        let mut theirs = 0;
+        let mut heard = ours.hear(0)?.len();
+        other.set_nonblocking(true)?;
+        assert!(eventually(|| {
+            theirs += usize::from(other.recv(&mut [0; 16]).is_ok());
+            heard += ours.hear(0).map_or(0, |heard| heard.len());
+            theirs + heard == 40
+        }));
+        assert!(
+            theirs > 0 && heard > 0,
+            "{theirs} to the other, {heard} to us"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn the_ipv6_socket_leaves_ipv4_to_others() {
+    in_namespace(|| {
+        let _v6 = MulticastSocket::open(Family::V6)?;
+
+        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT));
+
+        assert!(v4.is_ok(), "although it does not share: {v4:?}");
         Ok(())
     });
 }

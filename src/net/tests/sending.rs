@@ -1,6 +1,8 @@
 //! Sending: by the interface and from the address that were asked for, or not at all.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -197,23 +199,29 @@ fn a_full_send_buffer_defers_and_what_waits_leaves_in_order_once_there_is_room()
     });
 }
 
-fn errno<T>(done: std::io::Result<T>) -> Option<Errno> {
-    done.err()?.raw_os_error().map(Errno::from_raw)
-}
-
 #[test]
-fn a_packet_of_the_other_family_is_a_bug() {
+fn a_packet_of_the_other_family_or_by_no_interface_is_a_bug() {
     in_namespace(|| {
         let socket = MulticastSocket::open(Family::V6)?;
-        let route = Route {
+        let other_family = Route {
             destination: (A0, PORT).into(),
             interface: 1,
             source: IpAddr::from(A0),
         };
+        let no_interface = Route {
+            destination: Family::V6.group_address(),
+            interface: 0,
+            source: Ipv6Addr::LOCALHOST.into(),
+        };
 
-        let sending = std::panic::AssertUnwindSafe(|| socket.send(b"x", &route));
-
-        assert!(std::panic::catch_unwind(sending).is_err());
+        for route in [other_family, no_interface] {
+            let sending = AssertUnwindSafe(|| socket.send(b"x", &route));
+            assert!(catch_unwind(sending).is_err(), "{route:?}");
+        }
         Ok(())
     });
+}
+
+fn errno<T>(done: io::Result<T>) -> Option<Errno> {
+    done.err()?.raw_os_error().map(Errno::from_raw)
 }
