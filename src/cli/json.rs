@@ -110,7 +110,10 @@ mod tests {
             interface: eth0(),
         };
 
-        let rest = r#""name":"Dr. Who's \"Printer\"","type":"_http._tcp","domain":"local","interface":"eth0"}"#;
+        let rest = concat!(
+            r#""name":"Dr. Who's \"Printer\"","type":"_http._tcp","domain":"local","#,
+            r#""interface":"eth0"}"#
+        );
         assert_eq!(
             write(Line::Found(&sighting)),
             format!(r#"{{"event":"found",{rest}"#)
@@ -128,7 +131,12 @@ mod tests {
             b"\x03k=v\x04flag\x02e=",
         );
 
-        let expected = r#"{"event":"resolved","name":"Peer One","type":"_http._tcp","domain":"local","interface":"eth0","host":"peer.local.","port":9000,"addresses":["192.0.2.9","2001:db8::9","fe80::9%eth0"],"txt":{"k":"v","flag":null,"e":""}}"#;
+        let expected = concat!(
+            r#"{"event":"resolved","name":"Peer One","type":"_http._tcp","domain":"local","#,
+            r#""interface":"eth0","host":"peer.local.","port":9000,"#,
+            r#""addresses":["192.0.2.9","2001:db8::9","fe80::9%eth0"],"#,
+            r#""txt":{"k":"v","flag":null,"e":""}}"#
+        );
         assert_eq!(write(Line::Resolved(&instance)), expected);
     }
 
@@ -198,7 +206,10 @@ mod tests {
 
         assert_eq!(
             write(Line::Address(&host, &address)),
-            r#"{"event":"address","host":"peer.local.","address":"fe80::9%eth0","interface":"eth0"}"#
+            concat!(
+                r#"{"event":"address","host":"peer.local.","address":"fe80::9%eth0","#,
+                r#""interface":"eth0"}"#
+            )
         );
     }
 

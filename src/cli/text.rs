@@ -95,10 +95,10 @@ fn visible(text: &str) -> String {
     shown
 }
 
-/// Control characters, and those that set the direction of what follows.
+/// Control characters, those that end a line, and those that set the direction of what follows.
 fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let turns = |character| matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || matches!(character, '\u{200e}' | '\u{200f}') || turns(character)
 }
 
 /// As wide as the longest event, and a gap.
