@@ -70,8 +70,8 @@ impl Handle {
     /// What the system refused; nothing is left behind then.
     pub(crate) fn start(config: &Config) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
-        let poll = Poll::new().map_err(system("making an event loop"))?;
-        let waker = Waker::new(poll.registry(), BELL).map_err(system("making an event loop"))?;
+        let poll = Poll::new().map_err(system("make an event loop"))?;
+        let waker = Waker::new(poll.registry(), BELL).map_err(system("make an event loop"))?;
         let selection = match &config.interfaces {
             names if names.is_empty() => Selection::Default,
             names => Selection::Names(names.clone()),
@@ -80,7 +80,7 @@ impl Handle {
         let mut network = Network::open(config.families, selection, &board.net)?;
         network
             .register(&poll)
-            .map_err(system("polling the sockets"))?;
+            .map_err(system("poll the sockets"))?;
         let host = config.host.clone().unwrap_or_else(system_host);
         let seed = config
             .seed
@@ -104,7 +104,7 @@ impl Handle {
         let thread = thread::Builder::new()
             .name("beacon-loop".into())
             .spawn(move || crew.run(event_loop, &ready))
-            .map_err(system("starting the loop's thread"))?;
+            .map_err(system("start the loop's thread"))?;
         let line = Line {
             commands,
             door,
@@ -119,7 +119,7 @@ impl Handle {
         // The loop says that its readers run, or why they do not, before it does anything else.
         match started.recv() {
             Ok(Ok(())) => Ok(handle),
-            Ok(Err(source)) => Err(system("starting the readers' threads")(source)),
+            Ok(Err(source)) => Err(system("start the readers' threads")(source)),
             Err(_) => Err(Error::Stopped),
         }
     }
