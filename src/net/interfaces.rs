@@ -59,13 +59,6 @@ impl Interface {
             .or_else(|| self.source(family))
     }
 
-    /// Says whether `peer` is in one of the interface's subnets.
-    pub(crate) fn is_on_link(&self, peer: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|(address, prefix)| is_same_subnet(*address, peer, *prefix))
-    }
-
     fn of_family(&self, family: Family) -> impl Iterator<Item = (IpAddr, u8)> + Clone {
         let ours = self.addresses.iter().copied();
         ours.filter(move |(address, _)| Family::of(*address) == family)

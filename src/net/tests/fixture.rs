@@ -36,7 +36,7 @@ impl<'slab> Station<'slab> {
         let poll = Poll::new()?;
         poll.registry()
             .register(&mut socket, SOCKET, Interest::READABLE)?;
-        let meters = Arc::new(Meters::new());
+        let meters = Arc::new(Meters::default());
         Ok(Self {
             socket,
             intake: Intake::new(Arc::clone(&meters)),

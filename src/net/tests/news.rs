@@ -122,7 +122,7 @@ struct Listener {
 
 impl Listener {
     fn start() -> Result<Self, Box<dyn Error>> {
-        let meters = Arc::new(Meters::new());
+        let meters = Arc::new(Meters::default());
         let mut watch = Watch::open(Arc::clone(&meters))?;
         let poll = Poll::new()?;
         poll.registry()

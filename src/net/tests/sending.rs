@@ -9,9 +9,10 @@ use std::time::Instant;
 use nix::errno::Errno;
 use socket2::SockRef;
 
+use crate::net::outbox::Delivery;
 use crate::net::tests::fixture::{A0, SOCKET, Station, interface, make_links, to_group};
 use crate::net::tests::namespace::{in_namespace, ip, set};
-use crate::net::{Delivery, Family, Importance, MulticastSocket, Outbox, PORT, Route, Slab};
+use crate::net::{Family, Importance, MulticastSocket, Outbox, PORT, Route, Slab};
 
 #[test]
 fn a_packet_leaves_by_its_interface_from_its_source() {

@@ -17,4 +17,5 @@ pub(crate) mod tiebreak;
 pub(crate) use announcer::Announcer;
 pub(crate) use brake::Brake;
 pub(crate) use claims::Claims;
+pub(crate) use probe::proposal;
 pub(crate) use probe::write;

@@ -12,6 +12,7 @@ use std::net::Ipv6Addr;
 use std::time::Instant;
 
 use crate::protocol::cache::Applied;
+use crate::protocol::claiming;
 use crate::protocol::claiming::tiebreak;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::asking::Change;
@@ -277,9 +278,8 @@ fn lost_ties(state: &LinkState, message: &Message<'_>) -> Vec<NameId> {
         let theirs: Vec<_> = proposed
             .map(|record| tiebreak::weigh_heard(&record))
             .collect();
-        let ours = state
-            .zone
-            .unique_at(name)
+        let ours = claiming::proposal(&state.link, &state.zone, name)
+            .into_iter()
             .map(|own| tiebreak::weigh(&own.record))
             .collect();
         if !theirs.is_empty() && tiebreak::compare(ours, theirs) == Ordering::Less {

@@ -60,9 +60,12 @@ pub(crate) fn write(zone: &Zone, legacy: &Legacy, answers: &[Answer], writer: &m
             name,
             record_type,
             class,
-            ..
+            unicast,
         } = question;
-        if writer.question(name, *record_type, *class, false).is_err() {
+        if writer
+            .question(name, *record_type, *class, *unicast)
+            .is_err()
+        {
             writer.set_truncated(true);
             return;
         }

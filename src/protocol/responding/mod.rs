@@ -5,13 +5,15 @@
 //! - `responder`: from a query to the packets
 //! - `matching`: which records answer, and which are known
 //! - `delay`: how long an answer waits
-//! - `pending`: the answers that wait
+//! - `pending`: the multicast answers that wait
+//! - `replies`: the unicast ones
 //! - `legacy`: replies to plain DNS clients
 
 mod delay;
 mod legacy;
-pub(crate) mod matching;
+mod matching;
 mod pending;
+mod replies;
 mod responder;
 
 pub(crate) use responder::Responder;
