@@ -9,6 +9,7 @@
 
 mod faults;
 
+use std::convert::Infallible;
 use std::error;
 use std::fmt;
 use std::io;
@@ -234,8 +235,9 @@ impl fmt::Display for Error {
             Self::NoInterface { asked, present } => fmt_no_interface(f, asked, present),
             Self::PortHeld { port } => write!(
                 f,
-                "UDP port {port} is held by a program that does not share it; stop that program, \
-                 or have it open the port with SO_REUSEADDR and SO_REUSEPORT"
+                "UDP port {port} is held by a program that does not share it, perhaps by a socket \
+                 on [::]; stop that program (`ss -lunp` names it), or have it open the port with \
+                 SO_REUSEADDR and SO_REUSEPORT"
             ),
             Self::System { doing, source } => {
                 write!(f, "cannot {doing}: {source}{}", remedy(source))
@@ -245,15 +247,9 @@ impl fmt::Display for Error {
 }
 
 impl error::Error for Error {
+    /// Returns what the system said. The reason of every other error is a part of it.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Name(fault) => Some(fault),
-            Self::ServiceType { fault, .. } => Some(fault),
-            Self::Subtype { fault, .. } => Some(fault),
-            Self::Instance { fault, .. } => Some(fault),
-            Self::Host { fault, .. } => Some(fault),
-            Self::Address { fault, .. } => Some(fault),
-            Self::Txt { fault, .. } => Some(fault),
             Self::System { source, .. } => Some(source),
             _ => None,
         }
@@ -263,6 +259,14 @@ impl error::Error for Error {
 impl From<NameError> for Error {
     fn from(fault: NameError) -> Self {
         Self::Name(fault)
+    }
+}
+
+/// Lets a call that takes a text or a value, such as [`browse`](crate::Beacon::browse), take the
+/// value, of which nothing can be wrong any more.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -503,6 +507,19 @@ mod tests {
         let (given, error) = rejected.into_parts();
         assert_eq!(given.0, 7);
         assert!(matches!(error, Error::Busy));
+    }
+
+    #[test]
+    fn an_error_can_be_boxed_and_sent_to_another_thread() {
+        fn boxed(error: impl std::error::Error + Send + Sync + 'static) -> String {
+            Box::<dyn std::error::Error + Send + Sync>::from(error).to_string()
+        }
+
+        let rejected = Rejected {
+            given: 7,
+            error: Error::Busy,
+        };
+        assert_eq!(boxed(rejected), boxed(Error::Busy));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Multicast DNS and DNS-SD (RFC 6762, RFC 6763) for programs without an async runtime.
 #![forbid(unsafe_code)]
 
+mod api;
 mod config;
 mod dnssd;
 mod error;
+pub mod meter;
+mod net;
 pub mod protocol;
+mod runtime;
 pub mod wire;
 
+pub use api::{Address, Beacon, Browser, Registration, Within};
 pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{
@@ -14,3 +19,4 @@ pub use error::{
     SubtypeFault, TxtFault,
 };
 pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status};
+pub use runtime::Figures;

@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("resources", "stop meter"),
     ("lifecycle", "stop meter resources"),
     ("telemetry", "stop meter resources lifecycle"),
-    ("config", "wire resources"),
+    ("config", "wire dnssd resources"),
     ("error", "wire resources"),
     ("dnssd", "wire error"),
     ("protocol", "wire meter dnssd config error resources"),
@@ -130,7 +130,7 @@ fn check(path: &Path, text: &str) -> Vec<String> {
     };
     check_size(&source, &mut faults);
     check_words(&source, &mut faults);
-    if path.starts_with("src") {
+    if path.starts_with("src") && !source.module.iter().any(|name| name == "tests") {
         check_tests_stand_last(&source, &mut faults);
         check_production_code(&source, &mut faults);
         check_imports(&source, &mut faults);
@@ -276,8 +276,7 @@ impl Source {
     fn read(path: &Path, text: &str) -> Self {
         let code = blanked(text);
         let lines: Vec<&str> = code.lines().collect();
-        let is_tests =
-            |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod tests");
+        let is_tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1] == "mod tests {";
         let tests_start = lines.windows(2).position(is_tests);
         let below_src = path.with_extension("");
         let mut module: Vec<String> = below_src
@@ -285,7 +284,9 @@ impl Source {
             .skip(1)
             .map(|part| part.to_string_lossy().into_owned())
             .collect();
-        module.pop_if(|last| last == "mod");
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
         Self {
             text: text.to_owned(),
             code,
@@ -580,6 +581,21 @@ mod tests {
         assert_eq!(faults("src/net/link.rs", &tests), NONE);
         assert_eq!(faults("tests/netns.rs", code), NONE);
         assert_eq!(faults("src/net/link.rs", "/// x.unwrap()\nfn f() {}"), NONE);
+    }
+
+    #[test]
+    fn a_file_below_tests_is_all_tests() {
+        let code = "fn f() { super::g().unwrap(); crate::api::h(); }\n";
+
+        assert_eq!(faults("src/net/tests/sending.rs", code), NONE);
+        assert_eq!(faults("src/net/tests.rs", code), NONE);
+        assert_eq!(faults("src/net/sending.rs", code).len(), 2);
+        let declared = format!("#[cfg(test)]\nmod tests;\n\n{code}");
+        assert_eq!(
+            faults("src/net/mod.rs", &declared).len(),
+            3,
+            "a declaration begins no tests"
+        );
     }
 
     #[test]

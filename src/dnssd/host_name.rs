@@ -97,15 +97,13 @@ impl HostName {
     }
 
     fn label_bytes(&self) -> &[u8] {
-        let first = self.name.labels().next();
-        first.expect("a host name has a first label")
+        self.name.labels().next().unwrap_or_default()
     }
 
     /// Names the host of a label that is known to be one.
     fn from_label(label: &[u8]) -> Self {
-        let name = label::under_local(&[label]);
         Self {
-            name: name.expect("one label of at most 63 bytes fits"),
+            name: label::under_local(&[label]),
         }
     }
 }
@@ -120,9 +118,7 @@ impl FromStr for HostName {
             given: given.to_owned(),
             fault,
         };
-        let name: Name = given
-            .parse()
-            .map_err(|fault| refuse(HostFault::Name(fault)))?;
+        let name = label::read(given).map_err(|fault| refuse(HostFault::Name(fault)))?;
         let labels: Vec<&[u8]> = name.labels().collect();
         let host = match labels.as_slice() {
             [] => return Err(refuse(HostFault::Empty)),

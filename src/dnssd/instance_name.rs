@@ -11,7 +11,6 @@ use std::str::FromStr;
 use crate::dnssd::ServiceType;
 use crate::dnssd::label;
 use crate::dnssd::label::Numbering;
-use crate::dnssd::service_type::is_transport;
 use crate::error::Error;
 use crate::error::InstanceFault;
 use crate::wire::Name;
@@ -43,6 +42,8 @@ use crate::wire::Name;
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct InstanceName {
     name: Name,
+    /// What the second and third label say.
+    service_type: ServiceType,
 }
 
 impl InstanceName {
@@ -74,10 +75,10 @@ impl InstanceName {
         if let Some(character) = label::first_control(label) {
             return refuse(InstanceFault::Control { character });
         }
-        match service_type.name().child(label.as_bytes()) {
-            Ok(name) => Ok(Self { name }),
-            Err(fault) => refuse(InstanceFault::Name(fault)),
-        }
+        Ok(Self {
+            name: under(service_type.name(), label.as_bytes()),
+            service_type: service_type.without_subtype(),
+        })
     }
 
     /// Takes a name received from the network for that of an instance, if it is one.
@@ -92,15 +93,16 @@ impl InstanceName {
     /// 6763 §4.2 (a result may lie in another domain or have another type than asked for).
     #[must_use]
     pub fn from_name(name: &Name) -> Option<Self> {
-        let mut after_label = name.labels().skip(1);
-        let (service, transport) = (after_label.next()?, after_label.next()?);
-        let has_type = service.len() > 1 && service.starts_with(b"_") && is_transport(transport);
-        if !has_type || service.eq_ignore_ascii_case(b"_dns-sd") {
-            return None;
-        }
-        let rest = name.as_bytes().len() - name.labels().next()?.len();
+        let mut labels = name.labels();
+        let label = labels.next()?;
+        let service_type = ServiceType::from_labels(labels.next()?, labels.next()?)?;
+        labels.next()?; // A domain must follow; which one is its owner's business.
+        let rest = name.as_bytes().len() - label.len();
         let roomy = rest + Name::LABEL_BYTES_MAX <= Name::BYTES_MAX;
-        roomy.then(|| Self { name: name.clone() })
+        roomy.then(|| Self {
+            name: name.clone(),
+            service_type,
+        })
     }
 
     /// Returns the label that people read, unescaped; bytes that are not UTF-8 are replaced.
@@ -112,23 +114,19 @@ impl InstanceName {
     /// Returns the label that people read as it stands on the wire.
     #[must_use]
     pub fn label_bytes(&self) -> &[u8] {
-        let first = self.name.labels().next();
-        first.expect("an instance name has a first label")
+        self.name.labels().next().unwrap_or_default()
     }
 
     /// Returns the type, without a subtype.
     #[must_use]
     pub fn service_type(&self) -> ServiceType {
-        let after_label = self.name.parent();
-        after_label
-            .and_then(|name| ServiceType::from_name(&name))
-            .expect("an instance name has a type")
+        self.service_type.clone()
     }
 
     /// Returns the domain: `local.` in all but strange cases.
     #[must_use]
     pub fn domain(&self) -> Name {
-        Name::from_labels(self.name.labels().skip(3)).expect("a part of a name is a name")
+        after_labels(3, &self.name)
     }
 
     /// Returns the full name.
@@ -147,10 +145,9 @@ impl InstanceName {
     #[must_use]
     pub fn renamed(&self) -> Self {
         let label = Numbering::Parentheses.next(self.label_bytes());
-        let after_label = self.name.parent();
-        let name = after_label.and_then(|rest| rest.child(&label).ok());
         Self {
-            name: name.expect("every label fits before type and domain"),
+            name: under(&after_labels(1, &self.name), &label),
+            service_type: self.service_type.clone(),
         }
     }
 }
@@ -168,10 +165,10 @@ impl FromStr for InstanceName {
             fault,
         };
         let unreadable = |fault| refuse(InstanceFault::Name(fault));
-        let mut name: Name = given.parse().map_err(unreadable)?;
+        let mut name = label::read(given).map_err(unreadable)?;
         let labels: Vec<&[u8]> = name.labels().collect();
         if labels.len() == 3 {
-            name = label::under_local(&labels).map_err(unreadable)?;
+            name = label::under_local(&labels);
         }
         Self::from_name(&name).ok_or_else(|| refuse(InstanceFault::Shape))
     }
@@ -196,6 +193,18 @@ impl fmt::Debug for InstanceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "InstanceName({self})")
     }
+}
+
+/// Puts an instance's label before its type and domain, which leave room for any.
+fn under(type_and_domain: &Name, label: &[u8]) -> Name {
+    let name = type_and_domain.child(label);
+    name.expect("every label fits before type and domain")
+}
+
+/// Returns what follows the first `count` labels.
+fn after_labels(count: usize, name: &Name) -> Name {
+    let parent = |name: Name, _| name.parent().unwrap_or_else(Name::root);
+    (0..count).fold(name.clone(), parent)
 }
 
 #[cfg(test)]
@@ -298,6 +307,7 @@ mod tests {
             "_services._dns-sd._udp.local.",
             "lb._dns-sd._udp.local.",
             "x._http.local.",
+            "x._http._tcp.",
             "x._._tcp.local.",
             "x.http._tcp.local.",
         ] {
@@ -315,10 +325,10 @@ mod tests {
             received(&[&[&b"x"[..], b"_http", b"_tcp"], long.as_slice()].concat())
         };
 
-        // Twelve bytes of type, 128 of domain, 64 for the longest label and a zero leave 51.
-        let longest = domain(50).unwrap();
+        // 11 bytes of type, 128 of domain, 64 for the longest label and a zero leave 52.
+        let longest = domain(51).unwrap();
         assert_eq!(longest.renamed().label(), "x (2)");
-        assert_eq!(domain(51), None);
+        assert_eq!(domain(52), None);
     }
 
     #[test]

@@ -9,9 +9,19 @@ use crate::wire::NameError;
 /// The domain of multicast DNS. RFC 6762 §3.
 pub(crate) const LOCAL: &str = "local";
 
-/// Joins `labels` and the domain `local`.
-pub(crate) fn under_local(labels: &[&[u8]]) -> Result<Name, NameError> {
-    Name::from_labels(labels.iter().copied().chain([LOCAL.as_bytes()]))
+/// Reads a name; an empty text has no labels, like the root.
+pub(crate) fn read(text: &str) -> Result<Name, NameError> {
+    if text.is_empty() {
+        Ok(Name::root())
+    } else {
+        text.parse()
+    }
+}
+
+/// Joins `labels` and the domain `local`. There are at most three, each known to be a label.
+pub(crate) fn under_local(labels: &[&[u8]]) -> Name {
+    let all = labels.iter().copied().chain([LOCAL.as_bytes()]);
+    Name::from_labels(all).expect("three labels of 1 to 63 bytes and `local` fit")
 }
 
 /// Tells whether `domain` is `local`, in letters of any case.

@@ -74,8 +74,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Error::Instance`], [`Error::ServiceType`], [`Error::Subtype`] or [`Error::Domain`] if
-    /// name or type break a rule, [`Error::PortZero`] if the port is 0.
+    /// [`Error::Instance`], [`Error::ServiceType`] or [`Error::Domain`] if name or type break a
+    /// rule, [`Error::PortZero`] if the port is 0.
     pub fn new(name: &str, service_type: &str, port: u16) -> Result<Self, Error> {
         let given: ServiceType = service_type.parse()?;
         let instance = InstanceName::new(name, &given)?;
@@ -261,12 +261,13 @@ impl Service {
     /// # Ok::<(), beacon::Error>(())
     /// ```
     pub fn with_instance(mut self, instance: InstanceName) -> Result<Self, Error> {
-        let fault = if instance.name().parent().as_ref() != Some(self.service_type.name()) {
-            let expected = self.service_type.to_string();
-            Some(InstanceFault::OtherType { expected })
-        } else {
+        let keeps_type = instance.name().parent().as_ref() == Some(self.service_type.name());
+        let fault = if keeps_type {
             let control = label::first_control(&instance.label());
             control.map(|character| InstanceFault::Control { character })
+        } else {
+            let expected = self.service_type.to_string();
+            Some(InstanceFault::OtherType { expected })
         };
         if let Some(fault) = fault {
             let given = instance.to_string();

@@ -61,8 +61,8 @@ impl ServiceType {
     ///
     /// # Errors
     ///
-    /// [`Error::ServiceType`] if the text has not the shape of a service type, [`Error::Subtype`]
-    /// if its subtype cannot be one, [`Error::Domain`] if it ends in another domain than `local`.
+    /// [`Error::ServiceType`] if the text has not the shape of a service type, [`Error::Domain`] if
+    /// it ends in another domain than `local`.
     ///
     /// # Examples
     ///
@@ -90,7 +90,17 @@ impl ServiceType {
     #[must_use]
     pub fn from_name(name: &Name) -> Option<Self> {
         let labels: Vec<&[u8]> = name.labels().collect();
-        Self::new(&Parts::split(&labels).ok()?)
+        Parts::split(&labels).ok().map(|parts| Self::new(&parts))
+    }
+
+    /// Reads the two labels that follow those of an instance.
+    pub(crate) fn from_labels(service: &[u8], transport: &[u8]) -> Option<Self> {
+        // Not a type, but the place where types and domains are listed.
+        if service.eq_ignore_ascii_case(b"_dns-sd") {
+            return None;
+        }
+        let labels = [service, transport];
+        Parts::split(&labels).ok().map(|parts| Self::new(&parts))
     }
 
     /// Returns the type under which the names of all types on the link are listed:
@@ -101,7 +111,7 @@ impl ServiceType {
     /// 6763 §9.
     #[must_use]
     pub fn enumeration() -> Name {
-        label::under_local(&[b"_services", b"_dns-sd", b"_udp"]).expect("four short labels fit")
+        label::under_local(&[b"_services", b"_dns-sd", b"_udp"])
     }
 
     /// Narrows the type to a subtype, in place of the one it has.
@@ -118,10 +128,9 @@ impl ServiceType {
     pub fn with_subtype(&self, subtype: impl AsRef<[u8]>) -> Result<Self, Error> {
         let subtype = subtype.as_ref();
         check_subtype(subtype)?;
-        let browse_name = under_sub(&self.name, subtype).expect("a checked subtype fits");
         Ok(Self {
             name: self.name.clone(),
-            browse_name,
+            browse_name: under_sub(&self.name, subtype),
         })
     }
 
@@ -176,9 +185,7 @@ impl ServiceType {
             given: given.to_owned(),
             fault,
         };
-        let name: Name = given
-            .parse()
-            .map_err(|fault| refuse(ServiceTypeFault::Name(fault)))?;
+        let name = label::read(given).map_err(|fault| refuse(ServiceTypeFault::Name(fault)))?;
         let labels: Vec<&[u8]> = name.labels().collect();
         let parts = Parts::split(&labels).map_err(refuse)?;
         check(&parts.service[b"_".len()..]).map_err(refuse)?;
@@ -186,17 +193,16 @@ impl ServiceType {
             let given = given.to_owned();
             return Err(Error::Domain { given });
         }
-        Ok(Self::new(&parts).expect("labels of one name fit into another"))
+        Ok(Self::new(&parts))
     }
 
-    /// Puts together what was taken apart; `None` if that does not fit into a name.
-    fn new(parts: &Parts<'_>) -> Option<Self> {
-        let name = label::under_local(&[parts.service, parts.transport]).ok()?;
+    fn new(parts: &Parts<'_>) -> Self {
+        let name = label::under_local(&[parts.service, parts.transport]);
         let browse_name = match parts.subtype {
-            Some(subtype) => under_sub(&name, subtype)?,
+            Some(subtype) => under_sub(&name, subtype),
             None => name.clone(),
         };
-        Some(Self { name, browse_name })
+        Self { name, browse_name }
     }
 }
 
@@ -236,7 +242,7 @@ impl fmt::Debug for ServiceType {
 }
 
 /// Refuses what cannot be a subtype. RFC 6763 §7.1.
-pub(crate) fn check_subtype(subtype: &[u8]) -> Result<(), Error> {
+fn check_subtype(subtype: &[u8]) -> Result<(), Error> {
     let fault = match subtype.len() {
         0 => SubtypeFault::Empty,
         1..=Name::LABEL_BYTES_MAX => return Ok(()),
@@ -247,7 +253,7 @@ pub(crate) fn check_subtype(subtype: &[u8]) -> Result<(), Error> {
 }
 
 /// Tells whether `label` is the second of a service type. RFC 6763 §4.1.2.
-pub(crate) fn is_transport(label: &[u8]) -> bool {
+fn is_transport(label: &[u8]) -> bool {
     label.eq_ignore_ascii_case(b"_tcp") || label.eq_ignore_ascii_case(b"_udp")
 }
 
@@ -286,8 +292,10 @@ impl<'n> Parts<'n> {
     }
 }
 
-fn under_sub(name: &Name, subtype: &[u8]) -> Option<Name> {
-    name.child(SUB).ok()?.child(subtype).ok()
+/// Puts a subtype, known to be a label, before the name of a type.
+fn under_sub(name: &Name, subtype: &[u8]) -> Name {
+    let narrowed = name.child(SUB).and_then(|name| name.child(subtype));
+    narrowed.expect("a type and a label more fit")
 }
 
 /// Holds a service name, its underscore taken off, to the rules for registering one.
@@ -358,7 +366,7 @@ mod tests {
             ("_x", Shape),
             ("", Shape),
             ("_x._y._tcp", Shape),
-            ("_printer._sub", transport("_sub")),
+            ("_printer._sub", Shape),
             ("_printer._sub._http", Shape),
             ("Office._http._tcp.local", Shape),
             ("_services._dns-sd._udp.local", Shape),

@@ -187,8 +187,7 @@ impl TxtProperties {
     /// 6763 §6.1 (a TXT record is never of zero length).
     #[must_use]
     pub fn to_wire(&self) -> Txt {
-        let rdata: &[u8] = if self.is_empty() { &[0] } else { &self.strings };
-        Txt::new(rdata).expect("strings are kept behind their lengths")
+        sent(&self.strings)
     }
 
     fn strings(&self) -> Strings<'_> {
@@ -310,6 +309,11 @@ impl<'t> Iterator for TxtIter<'t> {
         let (key, value) = split(self.strings.next()?);
         Some((String::from_utf8_lossy(key), value))
     }
+}
+
+/// Turns strings into rdata; where there are none, that holds one empty string.
+fn sent(strings: &[u8]) -> Txt {
+    Txt::new(strings).expect("strings are kept behind their lengths")
 }
 
 /// Splits a string at its first `=`, which belongs to neither part. RFC 6763 §6.3.

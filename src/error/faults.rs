@@ -395,7 +395,8 @@ mod tests {
                 limit: 15
             }
             .to_string(),
-            "its name has 20 characters after the underscore, 5 more than the 15 allowed; shorten it"
+            "its name has 20 characters after the underscore, 5 more than the 15 allowed; shorten \
+             it"
         );
         assert_eq!(
             InstanceFault::TooLong { bytes: 64 }.to_string(),

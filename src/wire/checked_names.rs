@@ -228,3 +228,210 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CheckedNames, POINTERS_MAX};
+    use crate::wire::error::{Fault, ParseError};
+    use crate::wire::name::Name;
+    use crate::wire::name_ref::NameRef;
+
+    fn check(message: &[u8], at: usize) -> Result<usize, ParseError> {
+        CheckedNames::new(message.len()).check(message, at, message.len())
+    }
+
+    fn fault(message: &[u8], at: usize) -> (u16, Fault) {
+        let error = check(message, at).unwrap_err();
+        (error.at, error.fault)
+    }
+
+    #[test]
+    fn a_name_ends_behind_its_root_or_its_pointer() {
+        let message = b"\x05local\0\x01a\xc0\0\xc0\x07\0";
+
+        assert_eq!(check(message, 0), Ok(7));
+        assert_eq!(check(message, 7), Ok(11));
+        assert_eq!(check(message, 13), Ok(14));
+    }
+
+    #[test]
+    fn a_pointer_to_a_pointer_is_followed() {
+        // 1035-4.1.4-1
+        let message = b"\x01a\0\xc0\0\xc0\x03\xc0\x05";
+
+        assert_eq!(check(message, 7), Ok(9));
+        assert_eq!(NameRef::checked(message, 7).to_string(), "a.");
+    }
+
+    #[test]
+    fn pointers_that_do_not_point_backwards_are_refused() {
+        // 1035-4.1.4-1
+        assert_eq!(fault(b"\xc0\0", 0), (0, Fault::PointerNotBackwards));
+        assert_eq!(fault(b"\xc0\x02\0", 0), (0, Fault::PointerNotBackwards));
+        assert_eq!(fault(b"\x01a\xff\xff", 0), (2, Fault::PointerNotBackwards));
+    }
+
+    #[test]
+    fn circles_are_refused() {
+        // 1035-4.1.4-1
+        assert_eq!(fault(b"\x01a\xc0\0", 0), (2, Fault::PointerToBadName));
+        assert_eq!(
+            fault(b"\x01a\x01b\xc0\x02", 0),
+            (4, Fault::PointerToBadName)
+        );
+        assert_eq!(
+            fault(b"\x01a\x01b\xc0\0\xc0\x02", 6),
+            (6, Fault::PointerToBadName)
+        );
+    }
+
+    #[test]
+    fn the_label_types_01_and_10_are_refused() {
+        // 1035-4.1.4-1
+        let label = [b'x'; 200];
+        for first in 0x40..0xC0 {
+            let message = [&[first], &label[..]].concat();
+            assert_eq!(fault(&message, 0), (0, Fault::LabelType));
+        }
+    }
+
+    #[test]
+    fn names_that_the_message_cuts_are_refused() {
+        assert_eq!(fault(b"", 0), (0, Fault::Truncated));
+        assert_eq!(fault(b"\x01a", 0), (0, Fault::Truncated));
+        assert_eq!(fault(b"\x01a\x05loc", 0), (2, Fault::Truncated));
+        assert_eq!(fault(b"\0\xc0", 1), (1, Fault::Truncated));
+        // The label at 2 is cut, and so the name that the pointer at 3 leads to.
+        assert_eq!(fault(b"\0\0\x05\xc0\x02", 3), (3, Fault::PointerToBadName));
+    }
+
+    #[test]
+    fn only_what_a_pointer_leads_to_may_stand_behind_the_limit() {
+        let message = b"\x05local\0\x01a\xc0\0";
+        let check = |limit| CheckedNames::new(message.len()).check(message, 7, limit);
+
+        assert_eq!(check(11), Ok(11));
+        assert_eq!(check(10).unwrap_err().fault, Fault::Truncated);
+        assert_eq!(check(9).unwrap_err().fault, Fault::Truncated);
+    }
+
+    #[test]
+    fn a_name_has_at_most_255_bytes_and_a_zero_pointers_or_not() {
+        // 6762-C-1
+        let label = |bytes: u8| [&[bytes][..], &vec![b'x'; usize::from(bytes)]].concat();
+        let tail = [label(63), label(63), label(63), vec![0]].concat();
+        let pointer = [0xC0, 0];
+        let longest = [tail.clone(), label(62), pointer.to_vec()].concat();
+        let longer = [tail.clone(), label(63), pointer.to_vec()].concat();
+        let at = tail.len();
+
+        assert_eq!(check(&longest, at), Ok(longest.len()));
+        assert_eq!(
+            NameRef::checked(&longest, 193).to_name().as_bytes().len(),
+            256
+        );
+        assert_eq!(fault(&longer, at), (193, Fault::NameTooLong));
+        let in_full = [label(63), label(63), label(63), label(63), vec![0]].concat();
+        assert_eq!(fault(&in_full, 0), (0, Fault::NameTooLong));
+    }
+
+    #[test]
+    fn the_end_of_a_name_that_is_too_long_can_be_pointed_to() {
+        let mut message = b"\x01x".repeat(200);
+        message.push(0);
+        let pointers = message.len();
+        // To labels that are 2, 254 and 256 bytes away from the root.
+        message.extend([0xC1, 0x8E, 0xC0, 0x92, 0xC0, 0x90]);
+        let mut names = CheckedNames::new(message.len());
+
+        let mut check = |at| {
+            names
+                .check(&message, at, message.len())
+                .map_err(|error| error.fault)
+        };
+
+        // The last comes first, so that what it finds out is there for the others.
+        assert_eq!(check(pointers + 4), Err(Fault::PointerToBadName));
+        assert_eq!(check(pointers + 2), Ok(pointers + 4));
+        assert_eq!(check(pointers), Ok(pointers + 2));
+    }
+
+    #[test]
+    fn a_name_has_at_most_so_many_pointers() {
+        let mut message = vec![1, b'a', 0];
+        let mut target = 0_u16;
+        for _ in 0..=POINTERS_MAX {
+            let at = u16::try_from(message.len()).unwrap();
+            message.extend((0xC000 | target).to_be_bytes());
+            target = at;
+        }
+        let last = usize::from(target);
+
+        assert!(check(&message, last - 2).is_ok());
+        assert_eq!(
+            fault(&message, last),
+            (u16::try_from(last).unwrap(), Fault::TooManyPointers)
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_one_message_is_forgotten_in_the_next() {
+        let mut names = CheckedNames::new(5);
+
+        assert_eq!(names.check(b"\x01a\0\xc0\0", 3, 5), Ok(5));
+        names.forget();
+        assert!(names.check(b"\x41a\0\xc0\0", 3, 5).is_err());
+        names.forget();
+        assert_eq!(names.check(b"\x01a\0\xc0\0", 3, 5), Ok(5));
+    }
+
+    #[test]
+    fn a_name_is_good_where_a_reader_without_memory_can_spell_it() {
+        // Every message of six bytes that is worth it, and the names in it one after the other.
+        let worth = [0, 1, 2, 3, 0x40, 0xC0];
+        let mut names = CheckedNames::new(6);
+        for number in 0..worth.len().pow(6) {
+            let byte = |digit| worth[number / worth.len().pow(digit) % worth.len()];
+            let message: Vec<u8> = (0..6).map(byte).collect();
+            names.forget();
+            for at in 0..6 {
+                let good = names
+                    .check(&message, usize::from(at), message.len())
+                    .is_ok();
+                let name = good.then(|| NameRef::checked(&message, at).to_name());
+                let spelt = spell(&message, usize::from(at));
+                assert_eq!(
+                    name.as_ref().map(Name::as_bytes),
+                    spelt.as_deref(),
+                    "{message:?} {at}"
+                );
+            }
+        }
+    }
+
+    /// Spells a name as the RFC says it, and gives up when it is too long.
+    fn spell(message: &[u8], mut at: usize) -> Option<Vec<u8>> {
+        let mut wire = Vec::new();
+        while wire.len() < Name::BYTES_MAX {
+            let first = *message.get(at)?;
+            match first >> 6 {
+                0 if first == 0 => {
+                    wire.push(0);
+                    return Some(wire);
+                }
+                0 => {
+                    let end = at + 1 + usize::from(first);
+                    wire.extend(message.get(at..end)?);
+                    at = end;
+                }
+                3 => {
+                    let target =
+                        usize::from(first & 0x3F) << 8 | usize::from(*message.get(at + 1)?);
+                    at = Some(target).filter(|&target| target < at)?;
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+}

@@ -190,3 +190,123 @@ fn chain_of(parent: NodeId, label: &[u8]) -> u8 {
     let [a, b, c, d] = hash.to_be_bytes();
     a ^ b ^ c ^ d
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Compression, OFFSET_MAX};
+    use crate::wire::name::Name;
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    /// Writes names one after the other in full, and notes their labels.
+    fn written(compression: &mut Compression, names: &[&str]) -> Vec<u8> {
+        let mut message = Vec::new();
+        names
+            .iter()
+            .for_each(|text| write(compression, &mut message, text));
+        message
+    }
+
+    fn write(compression: &mut Compression, message: &mut Vec<u8>, text: &str) {
+        let name = name(text);
+        let found = compression.find(message, name.as_bytes());
+        compression.add(name.as_bytes(), &found, message.len());
+        message.extend_from_slice(name.as_bytes());
+    }
+
+    /// Returns where the known labels of a name begin in it, and where in the message they are.
+    fn find(compression: &Compression, message: &[u8], text: &str) -> (usize, Option<u16>) {
+        let found = compression.find(message, name(text).as_bytes());
+        (found.known_from, compression.target(&found))
+    }
+
+    #[test]
+    fn the_longest_known_end_of_a_name_is_found() {
+        let mut compression = Compression::new();
+        let message = written(&mut compression, &["a.b.local", "c.b.local", "b"]);
+
+        assert_eq!(find(&compression, &message, "a.b.local"), (0, Some(0)));
+        assert_eq!(find(&compression, &message, "x.b.local"), (2, Some(2)));
+        assert_eq!(find(&compression, &message, "a.local"), (2, Some(4)));
+        assert_eq!(find(&compression, &message, "x.c.b.local"), (2, Some(11)));
+        assert_eq!(find(&compression, &message, "c.a.b.local"), (2, Some(0)));
+        assert_eq!(find(&compression, &message, "b"), (0, Some(22)));
+        assert_eq!(find(&compression, &message, "local.b"), (6, Some(22)));
+        assert_eq!(find(&compression, &message, "x"), (2, None));
+        assert_eq!(find(&compression, &message, "."), (0, None));
+    }
+
+    #[test]
+    fn case_does_not_count() {
+        let mut compression = Compression::new();
+        let message = written(&mut compression, &["A.local"]);
+
+        assert_eq!(find(&compression, &message, "a.LOCAL"), (0, Some(0)));
+    }
+
+    #[test]
+    fn what_was_added_last_is_taken_back() {
+        let mut compression = Compression::new();
+        let mut message = written(&mut compression, &["b.local"]);
+        let (len, labels) = (message.len(), compression.len());
+        write(&mut compression, &mut message, "a.b.local");
+        write(&mut compression, &mut message, "x.y.z.local");
+        assert_eq!(compression.len(), labels + 4);
+
+        message.truncate(len);
+        compression.truncate(labels);
+
+        assert_eq!(find(&compression, &message, "a.b.local"), (2, Some(0)));
+        assert_eq!(find(&compression, &message, "x.y.z.local"), (6, Some(2)));
+        let heads = compression.heads.iter();
+        assert_eq!(heads.filter(|head| head.index().is_some()).count(), labels);
+    }
+
+    #[test]
+    fn labels_out_of_reach_of_a_pointer_are_not_noted() {
+        // 1035-4.1.4-2
+        let mut compression = Compression::new();
+        let mut message = vec![0; usize::from(OFFSET_MAX) - 5];
+        let first = name("aaaa.bb");
+        let found = compression.find(&message, first.as_bytes());
+        compression.add(first.as_bytes(), &found, message.len());
+        message.extend_from_slice(first.as_bytes());
+
+        assert_eq!(find(&compression, &message, "bb"), (0, Some(OFFSET_MAX)));
+        assert_eq!(
+            find(&compression, &message, "aaaa.bb"),
+            (0, Some(OFFSET_MAX - 5))
+        );
+        compression.clear();
+        compression.add(first.as_bytes(), &found, message.len() - 7);
+        assert_eq!(
+            (compression.len(), find(&compression, &message, "bb").1),
+            (0, None)
+        );
+    }
+
+    #[test]
+    fn a_thousand_names_are_told_apart() {
+        let mut compression = Compression::new();
+        let names: Vec<String> = (0..1000)
+            .map(|number| format!("host-{number}.local"))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let message = written(&mut compression, &names);
+
+        let mut at = 0;
+        for text in names {
+            assert_eq!(
+                find(&compression, &message, text),
+                (0, u16::try_from(at).ok()),
+                "{text}"
+            );
+            at += text.len() + 2;
+            if at > usize::from(OFFSET_MAX) {
+                break;
+            }
+        }
+    }
+}

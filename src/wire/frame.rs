@@ -104,3 +104,60 @@ impl fmt::Debug for Frame {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Frame;
+    use crate::wire::error::Fault;
+    use crate::wire::index::MESSAGE_BYTES_MAX;
+
+    fn receive(frame: &mut Frame, bytes: &[u8]) {
+        frame.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
+        frame.received(bytes.len());
+    }
+
+    #[test]
+    fn a_frame_lends_a_message_only_after_a_good_check() {
+        let mut frame = Box::new(Frame::new());
+        receive(&mut frame, &[0; 12]);
+        assert!(frame.message().is_none());
+
+        frame.check().unwrap();
+        assert_eq!(
+            frame.message().map(|message| message.bytes().len()),
+            Some(12)
+        );
+
+        receive(&mut frame, &[0; 11]);
+        assert!(frame.message().is_none());
+        assert_eq!(frame.check().unwrap_err().fault, Fault::Truncated);
+        assert!(frame.message().is_none());
+    }
+
+    #[test]
+    fn touching_the_buffer_forgets_the_message() {
+        let mut frame = Box::new(Frame::new());
+        receive(&mut frame, &[0; 12]);
+        frame.check().unwrap();
+
+        frame.bytes_mut()[5] = 1;
+
+        assert!(frame.message().is_none() && frame.bytes().is_empty());
+    }
+
+    #[test]
+    fn the_largest_message_fits() {
+        // 6762-17-6
+        let mut frame = Box::new(Frame::default());
+        assert_eq!(frame.bytes_mut().len(), MESSAGE_BYTES_MAX);
+        frame.received(MESSAGE_BYTES_MAX);
+
+        assert!(frame.check().is_ok());
+    }
+
+    #[test]
+    #[should_panic(expected = "what was received fits in the buffer")]
+    fn more_than_the_buffer_cannot_have_been_received() {
+        Frame::new().received(MESSAGE_BYTES_MAX + 1);
+    }
+}

@@ -306,3 +306,325 @@ fn end_of_texts(message: &[u8], at: usize, rdata_end: usize) -> usize {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Index, MESSAGE_BYTES_MAX, QUESTIONS_MAX, RECORDS_MAX};
+    use crate::wire::error::{Fault, ParseError};
+    use crate::wire::message::Message;
+
+    /// A response with so many claimed answers.
+    fn response(answers: u16, body: &[&[u8]]) -> Vec<u8> {
+        let [high, low] = answers.to_be_bytes();
+        let header = [0, 0, 0x84, 0, 0, 0, high, low, 0, 0, 0, 0];
+        [&header[..], &body.concat()].concat()
+    }
+
+    /// A record at the root, of class IN.
+    fn record(record_type: u8, rdata: &[u8]) -> Vec<u8> {
+        let [high, low] = u16::try_from(rdata.len()).unwrap().to_be_bytes();
+        [&[0, 0, record_type, 0, 1, 0, 0, 0, 120, high, low], rdata].concat()
+    }
+
+    fn good() -> Vec<u8> {
+        record(1, &[192, 0, 2, 9])
+    }
+
+    /// Reads a message and tells how many records were read, and what was wrong with the first that
+    /// was not.
+    fn read(bytes: &[u8]) -> (usize, usize, Option<ParseError>) {
+        let mut index = Index::new();
+        let message = Message::read(bytes, &mut index).unwrap();
+        (
+            message.all_records().len(),
+            message.skipped(),
+            message.first_fault(),
+        )
+    }
+
+    fn read_error(bytes: &[u8]) -> ParseError {
+        Message::read(bytes, &mut Index::new()).unwrap_err()
+    }
+
+    #[test]
+    fn a_message_has_twelve_to_9000_bytes() {
+        // 1035-4.1.1-1
+        for len in 0..12 {
+            assert_eq!(read_error(&[0; 12][..len]).fault, Fault::Truncated);
+        }
+        assert_eq!(read(&[0; 12]), (0, 0, None));
+        assert_eq!(read(&[0; MESSAGE_BYTES_MAX]), (0, 0, None));
+        let error = read_error(&[0; MESSAGE_BYTES_MAX + 1]);
+        assert_eq!(error.to_string(), "message is longer than 9000 bytes");
+    }
+
+    #[test]
+    fn counts_are_claims_and_reading_stops_at_the_end_of_data() {
+        // 1035-4.1.1-1
+        let claims = [0, 0, 0x84, 0, 0, 0, 255, 255, 255, 255, 255, 255];
+
+        assert_eq!(read(&claims), (0, 3 * 65_535, None));
+        let eight_more = [&claims[..], &[0; 8]].concat();
+        let (records, skipped, fault) = read(&eight_more);
+        assert_eq!((records, skipped), (0, 3 * 65_535));
+        assert_eq!(
+            fault.unwrap(),
+            ParseError {
+                at: 13,
+                fault: Fault::Truncated
+            }
+        );
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_read_is_an_error() {
+        let question = |body: &[u8]| [&[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], body].concat();
+
+        assert_eq!(read_error(&question(b"\0\0\x0c\0")).fault, Fault::Truncated);
+        assert_eq!(
+            read_error(&question(b"\xc0\x0c\0\x0c\0\x01")).fault,
+            Fault::PointerNotBackwards
+        );
+        assert!(Message::read(&question(b"\0\0\x0c\0\x01"), &mut Index::new()).is_ok());
+    }
+
+    #[test]
+    fn a_record_with_bad_rdata_is_passed_over() {
+        // 1035-4.1.3-1, 6762-6.1-10, 6763-6.1-3
+        let bad: &[(u8, &[u8])] = &[
+            (1, &[192, 0, 2]),
+            (1, &[192, 0, 2, 9, 1]),
+            (28, &[0; 15]),
+            (33, &[0; 6]),
+            (33, b"\0\0\0\0\0\x50\x01a"),
+            (33, b"\0\0\0\0\0\x50\x01a\0\0"),
+            (12, b""),
+            (12, b"\x01a"),
+            (12, b"\x41a\0"),
+            (12, b"\xc0\x26"),
+            (12, b"\xff\xff"),
+            (16, b"\x05a"),
+            (13, b"\x03ARM"),
+            (13, b"\x03ARM\0\0"),
+            (47, b""),
+            (47, b"\xc0\x26\0\x01\x40"),
+            (6, b"\0\0abcdefghijklmnopqrs"),
+            (15, b"\0"),
+            (17, b"\0"),
+            (26, b"\0\x0a\0"),
+            (35, b"\0\0\0\0\0\0\0"),
+            (64, b"\0\x01\x01a"),
+        ];
+        for &(record_type, rdata) in bad {
+            let bytes = response(3, &[&good(), &record(record_type, rdata), &good()]);
+            let (records, skipped, fault) = read(&bytes);
+            assert_eq!((records, skipped), (2, 1), "{record_type} {rdata:?}");
+            assert!(fault.is_some(), "{record_type} {rdata:?}");
+        }
+    }
+
+    #[test]
+    fn an_nsec_that_is_not_in_the_restricted_form_is_read_all_the_same() {
+        // 6762-6.1-6, 6762-6.1-9
+        let long = [&b"\0\0\x21"[..], &[1; 33]].concat();
+        let forms: [&[u8]; 5] = [
+            b"\0",
+            b"\0\0\0",
+            b"\0\0\x01\x40\x01\x01\x40",
+            b"\0\0",
+            &long,
+        ];
+        for rdata in forms {
+            let bytes = response(2, &[&record(47, rdata), &good()]);
+            assert_eq!(read(&bytes), (2, 0, None), "{rdata:?}");
+        }
+    }
+
+    #[test]
+    fn rdata_of_unknown_types_is_whatever_it_is() {
+        // 1035-4.1.3-1
+        let bytes = response(2, &[&record(200, b"\xc0\xff\x41"), &good()]);
+
+        assert_eq!(read(&bytes), (2, 0, None));
+    }
+
+    #[test]
+    fn the_message_ends_where_the_next_record_cannot_be_found() {
+        let too_long = &record(16, b"\x04text")[..15];
+        let name = b"\x41\0\0\x01\0\x01\0\0\0\x78\0\0";
+
+        let (records, skipped, fault) = read(&response(4, &[&good(), too_long]));
+        assert_eq!((records, skipped), (1, 3));
+        assert_eq!(
+            fault.unwrap(),
+            ParseError {
+                at: 38,
+                fault: Fault::Truncated
+            }
+        );
+
+        let (records, skipped, fault) = read(&response(4, &[&good(), name, &good()]));
+        assert_eq!((records, skipped), (1, 3));
+        assert_eq!(
+            fault.unwrap(),
+            ParseError {
+                at: 27,
+                fault: Fault::LabelType
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let fault = |record_type, rdata| {
+            let bytes = response(1, &[&record(record_type, rdata)]);
+            read(&bytes).2.unwrap().to_string()
+        };
+
+        assert_eq!(fault(1, &[0; 3]), "rdata at byte 23 ends inside a field");
+        assert_eq!(
+            fault(1, &[0; 5]),
+            "rdata goes on at byte 27, after its last field"
+        );
+        assert_eq!(
+            fault(12, b"\x05loc"),
+            "rdata at byte 23 ends inside a field"
+        );
+        assert_eq!(
+            fault(12, b"\x01a\xff\xff"),
+            "pointer at byte 25 does not point backwards"
+        );
+        assert_eq!(
+            fault(12, b"\x01a\xc0\x17"),
+            "pointer at byte 25 leads to no name"
+        );
+        assert_eq!(
+            fault(12, b"\x80"),
+            "byte 23 begins neither a label nor a pointer"
+        );
+    }
+
+    #[test]
+    fn bytes_after_the_last_record_are_ignored() {
+        // 1035-4.1.1-1
+        assert_eq!(
+            read(&response(1, &[&good(), b"\xff\xff\xff"])),
+            (1, 0, None)
+        );
+    }
+
+    #[test]
+    fn the_fullest_messages_fit_without_growing() {
+        let mut questions = vec![0; MESSAGE_BYTES_MAX];
+        questions[4..6].fill(0xFF);
+        let mut records = vec![0; MESSAGE_BYTES_MAX];
+        records[6..12].fill(0xFF);
+        // Type 0 is unknown, and rdata of zero length is fine.
+        let mut index = Index::new();
+        let capacities = (index.questions.capacity(), index.records.capacity());
+
+        assert!(index.build(&questions).is_err());
+        assert_eq!(index.questions.len(), QUESTIONS_MAX);
+        assert!(index.build(&records).is_ok());
+        assert_eq!(index.records.len(), RECORDS_MAX);
+        assert_eq!(
+            (index.questions.capacity(), index.records.capacity()),
+            capacities
+        );
+    }
+
+    /// Returns how many labels and pointers are looked at to read a message, for each of its bytes.
+    fn steps_per_byte(bytes: &[u8]) -> usize {
+        assert!(bytes.len() <= MESSAGE_BYTES_MAX);
+        let mut index = Index::new();
+        let _ = index.build(bytes);
+        index.names.steps.div_ceil(bytes.len())
+    }
+
+    /// Most steps a byte: one for a label in its own place, two behind a pointer.
+    const STEPS_PER_BYTE_MAX: usize = 3;
+
+    /// A record of rdata that can be pointed into, and records that do.
+    fn maze(rdata: &[u8], targets: impl Iterator<Item = usize>) -> Vec<u8> {
+        let mut bytes = response(u16::MAX, &[&record(200, rdata)]);
+        for target in targets {
+            let [high, low] = u16::try_from(0xC000 | (23 + target)).unwrap().to_be_bytes();
+            // Both the name and the rdata of a PTR record point into the maze.
+            let pointing = [high, low, 0, 12, 0, 1, 0, 0, 0, 120, 0, 2, high, low];
+            if bytes.len() + pointing.len() > MESSAGE_BYTES_MAX {
+                break;
+            }
+            bytes.extend(pointing);
+        }
+        bytes
+    }
+
+    #[test]
+    fn reading_is_linear_in_a_maze_of_pointers() {
+        let chain: Vec<u8> = [0, 0]
+            .into_iter()
+            .chain((0..2000_u16).flat_map(|link| (0xC000 | (23 + 2 * link)).to_be_bytes()))
+            .collect();
+        let end = chain.len() - 2;
+
+        assert!(steps_per_byte(&maze(&chain, std::iter::repeat(end))) <= STEPS_PER_BYTE_MAX);
+        assert!(steps_per_byte(&maze(&chain, (0..end).step_by(2))) <= STEPS_PER_BYTE_MAX);
+        assert!(steps_per_byte(&maze(&chain, (0..end).rev())) <= STEPS_PER_BYTE_MAX);
+    }
+
+    #[test]
+    fn reading_is_linear_in_a_row_of_labels() {
+        let row = [b"\x01x".repeat(2000), vec![0]].concat();
+        let endless = b"\x01\x01".repeat(2000);
+        for row in [&row, &endless] {
+            assert!(steps_per_byte(&maze(row, 0..4000)) <= STEPS_PER_BYTE_MAX);
+            assert!(steps_per_byte(&maze(row, (0..4000).rev())) <= STEPS_PER_BYTE_MAX);
+        }
+    }
+
+    #[test]
+    fn reading_is_linear_in_circles() {
+        // Each pointer is to the label in front of it.
+        let circles: Vec<u8> = (0..1000_u16)
+            .flat_map(|circle| {
+                let [high, low] = (0xC000 | (23 + 4 * circle)).to_be_bytes();
+                [1, b'x', high, low]
+            })
+            .collect();
+
+        assert!(steps_per_byte(&maze(&circles, (0..4000).rev())) <= STEPS_PER_BYTE_MAX);
+    }
+
+    #[test]
+    fn reading_is_linear_when_names_go_on_behind_their_rdata() {
+        // A PTR record whose name begins in one byte of rdata and runs through all that follow.
+        let cut = record(12, &[1]);
+        let bytes = response(u16::MAX, &[&cut.repeat(700)]);
+
+        assert!(steps_per_byte(&bytes) <= STEPS_PER_BYTE_MAX);
+    }
+
+    #[test]
+    fn reading_is_linear_whatever_the_bytes() {
+        let mut state = 1_u64;
+        let mut random = || {
+            // The generator of Knuth's MMIX; its high bits are the good ones.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            u8::try_from(state >> 56).unwrap()
+        };
+        for _ in 0..50 {
+            let mut bytes = response(u16::MAX, &[]);
+            while bytes.len() + 14 < MESSAGE_BYTES_MAX {
+                match random() % 4 {
+                    0 => bytes.extend([0xC0 | (random() % 0x23), random()]),
+                    1 => bytes.extend([1, random()]),
+                    2 => bytes.extend(record(12, &[0xC0 | (random() % 0x23), random()])),
+                    _ => bytes.extend(record(200, &[0xC0, random(), 1])),
+                }
+            }
+            assert!(steps_per_byte(&bytes) <= STEPS_PER_BYTE_MAX);
+        }
+    }
+}

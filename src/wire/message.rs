@@ -214,3 +214,95 @@ impl<'m> Iterator for Records<'m> {
 
 impl ExactSizeIterator for Records<'_> {}
 impl FusedIterator for Records<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::Message;
+    use crate::wire::index::Index;
+    use crate::wire::record::Section;
+    use crate::wire::record_ref::RecordRef;
+    use crate::wire::types::Ttl;
+
+    /// A message with so many records in each section, whose times to live count from zero.
+    fn message(counts: [u8; 3]) -> Vec<u8> {
+        let [answers, authorities, additionals] = counts;
+        let mut bytes = vec![
+            0,
+            0,
+            0x84,
+            0,
+            0,
+            0,
+            0,
+            answers,
+            0,
+            authorities,
+            0,
+            additionals,
+        ];
+        for ttl in 0..answers + authorities + additionals {
+            bytes.extend([0, 0, 200, 0, 1, 0, 0, 0, ttl, 0, 0]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn records_are_in_the_section_that_counts_them() {
+        let bytes = message([2, 1, 3]);
+        let mut index = Index::new();
+        let message = Message::read(&bytes, &mut index).unwrap();
+
+        let ttls = |section| {
+            let records = message.records(section);
+            records.map(RecordRef::ttl).collect::<Vec<_>>()
+        };
+        assert_eq!(ttls(Section::Answer), [Ttl(0), Ttl(1)]);
+        assert_eq!(ttls(Section::Authority), [Ttl(2)]);
+        assert_eq!(ttls(Section::Additional), [Ttl(3), Ttl(4), Ttl(5)]);
+        assert!(message.all_records().map(|record| record.ttl().0).eq(0..6));
+        for section in Section::ALL {
+            let mut records = message.records(section);
+            assert!(records.all(|record| record.section() == section));
+        }
+        assert!(message.all_records().is_sorted_by_key(RecordRef::section));
+        assert_eq!(message.all_records().len(), 6);
+    }
+
+    #[test]
+    fn a_section_that_could_not_be_read_to_its_end_leaves_the_later_ones_empty() {
+        let whole = message([2, 1, 3]);
+        let mut index = Index::new();
+        let message = Message::read(&whole[..12 + 11 + 5], &mut index).unwrap();
+
+        assert_eq!((message.answers().len(), message.skipped()), (1, 5));
+        assert_eq!(
+            (message.authorities().len(), message.additionals().len()),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn nothing_is_left_in_an_index_of_the_message_before() {
+        let mut index = Index::new();
+        let full = message([2, 1, 3]);
+        assert_eq!(
+            Message::read(&full, &mut index)
+                .unwrap()
+                .all_records()
+                .len(),
+            6
+        );
+
+        let empty = Message::read(&[0; 12], &mut index).unwrap();
+
+        assert_eq!(
+            (
+                empty.all_records().len(),
+                empty.question_count(),
+                empty.skipped()
+            ),
+            (0, 0, 0)
+        );
+        assert_eq!(empty.first_fault(), None);
+    }
+}

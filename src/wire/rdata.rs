@@ -5,7 +5,7 @@
 //! names rdata holds are kept uncompressed, so that it means the same outside its message.
 //!
 //! Not here: rdata that is still in a message ([`rdata_ref`](super::rdata_ref)), and the pieces it
-//! is made of ([`layout`](super::layout)).
+//! is made of ([`layout`]).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

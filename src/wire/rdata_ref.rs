@@ -1,6 +1,6 @@
 //! What a record says, read where it stands in a message.
 //!
-//! The variants are those of [`Rdata`](super::Rdata), which says what each is good for.
+//! The variants are those of [`Rdata`], which says what each is good for.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -357,4 +357,249 @@ fn offset(at: usize) -> u16 {
 /// Returns what follows the name at the beginning of rdata.
 fn after_name(message: &[u8], rdata: Range<usize>) -> &[u8] {
     &message[end_of_name(message, rdata.start)..rdata.end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RdataRef;
+    use crate::wire::index::Index;
+    use crate::wire::message::Message;
+    use crate::wire::name::Name;
+    use crate::wire::rdata::{Nsec, Other, Rdata};
+    use crate::wire::txt::Txt;
+    use crate::wire::types::RecordType;
+
+    /// A response with `nas.local` at 12, and one record of that name that says `rdata` at 33.
+    fn response(record_type: RecordType, rdata: &[u8]) -> Vec<u8> {
+        let [type_high, type_low] = record_type.0.to_be_bytes();
+        let [high, low] = u16::try_from(rdata.len()).unwrap().to_be_bytes();
+        let header = [0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        let fields = [type_high, type_low, 0, 1, 0, 0, 0, 120, high, low];
+        [&header, &b"\x03nas\x05local\0"[..], &fields, rdata].concat()
+    }
+
+    /// Reads the one record of a response and hands its rdata to `look`.
+    fn with_rdata<T>(
+        record_type: RecordType,
+        rdata: &[u8],
+        look: impl FnOnce(RdataRef<'_>) -> T,
+    ) -> T {
+        let bytes = response(record_type, rdata);
+        let mut index = Index::new();
+        let message = Message::read(&bytes, &mut index).unwrap();
+        look(message.answers().next().expect("the rdata is good").rdata())
+    }
+
+    /// Copies rdata out of a message, after making sure that it equals its copy.
+    fn copied(record_type: RecordType, rdata: &[u8]) -> Rdata {
+        with_rdata(record_type, rdata, |lent| {
+            let owned = lent.to_rdata();
+            let (mut of_lent, mut of_owned) = (Vec::new(), Vec::new());
+            lent.write_uncompressed(&mut of_lent);
+            owned.write_uncompressed(&mut of_owned);
+            assert_eq!(of_lent, of_owned);
+            assert_eq!(lent.to_rdata().record_type(), record_type);
+            assert_eq!(lent, owned);
+            assert_eq!(owned, lent);
+            owned
+        })
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_in_the_rdata_of_the_listed_types_are_decompressed() {
+        // 6762-18.14-5, 6762-18.14-6
+        let types: [(RecordType, &[u8], &[u8]); 13] = [
+            (RecordType::NS, b"\xc0\x0c", b"\x03nas\x05local\0"),
+            (RecordType::DNAME, b"\xc0\x10", b"\x05local\0"),
+            (
+                RecordType::SOA,
+                b"\xc0\x10\x01a\xc0\x10abcdefghijklmnopqrst",
+                b"\x05local\0\x01a\x05local\0abcdefghijklmnopqrst",
+            ),
+            (
+                RecordType::MX,
+                b"\0\x0a\xc0\x0c",
+                b"\0\x0a\x03nas\x05local\0",
+            ),
+            (
+                RecordType::AFSDB,
+                b"\0\x0a\xc0\x0c",
+                b"\0\x0a\x03nas\x05local\0",
+            ),
+            (
+                RecordType::RT,
+                b"\0\x0a\xc0\x0c",
+                b"\0\x0a\x03nas\x05local\0",
+            ),
+            (
+                RecordType::KX,
+                b"\0\x0a\xc0\x0c",
+                b"\0\x0a\x03nas\x05local\0",
+            ),
+            (
+                RecordType::RP,
+                b"\xc0\x10\xc0\x10",
+                b"\x05local\0\x05local\0",
+            ),
+            (
+                RecordType::PX,
+                b"\0\x0a\xc0\x10\xc0\x10",
+                b"\0\x0a\x05local\0\x05local\0",
+            ),
+            (
+                RecordType::NAPTR,
+                b"\0\x01\0\x02\x01U\0\x01!\xc0\x10",
+                b"\0\x01\0\x02\x01U\0\x01!\x05local\0",
+            ),
+            (
+                RecordType::SVCB,
+                b"\0\x01\xc0\x10\0\x03\0\x02\0\x50",
+                b"\0\x01\x05local\0\0\x03\0\x02\0\x50",
+            ),
+            (RecordType::HTTPS, b"\0\x01\xc0\x10", b"\0\x01\x05local\0"),
+            (
+                RecordType::RRSIG,
+                b"0123456789abcdefgh\xc0\x10sig",
+                b"0123456789abcdefgh\x05local\0sig",
+            ),
+        ];
+        for (record_type, compressed, bytes) in types {
+            let expected = Rdata::Other(Other {
+                record_type,
+                bytes: bytes.into(),
+            });
+            assert_eq!(copied(record_type, compressed), expected);
+        }
+        assert_eq!(
+            copied(RecordType::PTR, b"\x01a\xc0\x0c"),
+            Rdata::Ptr(name("a.nas.local"))
+        );
+        assert_eq!(
+            copied(RecordType::CNAME, b"\xc0\x0c"),
+            Rdata::Cname(name("nas.local"))
+        );
+    }
+
+    #[test]
+    fn an_srv_target_is_read_compressed_or_not() {
+        // 6762-18.14-5, 6762-8.2-6
+        let compressed = copied(RecordType::SRV, b"\0\x01\0\x02\x13\x88\xc0\x0c");
+        let in_full = copied(RecordType::SRV, b"\0\x01\0\x02\x13\x88\x03nas\x05local\0");
+
+        assert_eq!(compressed, in_full);
+        let Rdata::Srv(srv) = compressed else {
+            panic!("{compressed:?}")
+        };
+        assert_eq!((srv.priority, srv.weight, srv.port), (1, 2, 5000));
+        assert_eq!(srv.target, name("nas.local"));
+    }
+
+    #[test]
+    fn a_restricted_nsec_is_read_compressed_or_not() {
+        // 6762-6.1-5
+        let types = [RecordType::A, RecordType::AAAA].into_iter().collect();
+        let nsec = Rdata::Nsec(Nsec {
+            next: name("nas.local"),
+            types,
+        });
+
+        assert_eq!(
+            copied(RecordType::NSEC, b"\xc0\x0c\0\x04\x40\0\0\x08"),
+            nsec
+        );
+        assert_eq!(
+            copied(RecordType::NSEC, b"\x03nas\x05local\0\0\x04\x40\0\0\x08"),
+            nsec
+        );
+    }
+
+    #[test]
+    fn an_nsec_with_two_windows_is_kept_as_it_is() {
+        // 6762-6.1-6
+        let bytes = b"\x03nas\x05local\0\0\x01\x40\x01\x01\x40";
+        let kept = Rdata::Other(Other {
+            record_type: RecordType::NSEC,
+            bytes: bytes[..].into(),
+        });
+
+        assert_eq!(
+            copied(RecordType::NSEC, b"\xc0\x0c\0\x01\x40\x01\x01\x40"),
+            kept
+        );
+    }
+
+    #[test]
+    fn a_txt_record_of_zero_length_is_one_empty_string() {
+        assert_eq!(copied(RecordType::TXT, b""), Rdata::Txt(Txt::default()));
+        assert_eq!(copied(RecordType::TXT, b"\0"), Rdata::Txt(Txt::default()));
+    }
+
+    #[test]
+    fn other_types_are_copied_byte_for_byte() {
+        for (record_type, bytes) in [
+            (RecordType::A, &b"\xc0\0\x02\x09"[..]),
+            (RecordType::AAAA, b"0123456789abcdef"),
+            (RecordType::TXT, b"\x03a=b\0\x01c"),
+            (RecordType::HINFO, b"\x03ARM\x05LINUX"),
+            (RecordType::HINFO, b"\0\0"),
+            (RecordType::OPT, b"\0\x04\0\0"),
+            (RecordType(65_400), b"\xc0\x0c\x41"),
+        ] {
+            let mut copy = Vec::new();
+            copied(record_type, bytes).write_uncompressed(&mut copy);
+            assert_eq!(copy, bytes, "{record_type}");
+        }
+    }
+
+    #[test]
+    fn rdata_that_says_something_else_is_not_equal() {
+        let all: [(RecordType, &[u8]); 16] = [
+            (RecordType::A, &[192, 0, 2, 1]),
+            (RecordType::A, &[192, 0, 2, 2]),
+            (RecordType::AAAA, &[1; 16]),
+            (RecordType::PTR, b"\xc0\x0c"),
+            (RecordType::PTR, b"\xc0\x10"),
+            (RecordType::CNAME, b"\xc0\x0c"),
+            (RecordType::SRV, b"\0\0\0\0\0\0\xc0\x0c"),
+            (RecordType::SRV, b"\0\0\0\0\0\x01\xc0\x0c"),
+            (RecordType::TXT, b"\x01a"),
+            (RecordType::TXT, b"\x01A"),
+            (RecordType::NSEC, b"\xc0\x0c\0\x01\x40"),
+            (RecordType::NSEC, b"\xc0\x0c\0\x01\x20"),
+            (RecordType::HINFO, b"\x01a\0"),
+            (RecordType::MX, b"\0\0\xc0\x0c"),
+            (RecordType::MX, b"\0\0\xc0\x10"),
+            (RecordType(9999), b"\0\0\xc0\x10"),
+        ];
+        for (at, &(lent_type, lent)) in all.iter().enumerate() {
+            for (owned_at, &(owned_type, owned)) in all.iter().enumerate() {
+                let owned = copied(owned_type, owned);
+                let equal = with_rdata(lent_type, lent, |lent| lent == owned);
+                assert_eq!(equal, at == owned_at, "{lent_type} {owned:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_case_of_names_does_not_count_when_lent_and_owned_are_compared() {
+        // 6762-16-4
+        let mx = Other {
+            record_type: RecordType::MX,
+            bytes: b"\0\0\x03NAS\x05LOCAL\0"[..].into(),
+        };
+        let equal = |record_type, bytes: &[u8], owned: &Rdata| {
+            with_rdata(record_type, bytes, |lent| lent == *owned)
+        };
+
+        assert!(equal(
+            RecordType::PTR,
+            b"\xc0\x0c",
+            &Rdata::Ptr(name("NAS.Local"))
+        ));
+        assert!(equal(RecordType::MX, b"\0\0\xc0\x0c", &Rdata::Other(mx)));
+    }
 }

@@ -176,6 +176,12 @@ impl<'m> RecordRef<'m> {
         self.section
     }
 
+    /// Returns at which byte of the message the record begins, for logs.
+    #[must_use]
+    pub fn offset(self) -> usize {
+        usize::from(self.entry.name)
+    }
+
     /// Copies the record out of the message.
     #[must_use]
     pub fn to_record(self) -> Record {
@@ -209,5 +215,79 @@ impl<'m> RecordRef<'m> {
 impl fmt::Debug for RecordRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_record().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::index::Index;
+    use crate::wire::message::Message;
+    use crate::wire::types::{Class, RecordType, Ttl};
+
+    fn question(class: [u8; 2]) -> Vec<u8> {
+        [&[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 255][..], &class].concat()
+    }
+
+    fn record(record_type: u8, class: [u8; 2]) -> Vec<u8> {
+        let [high, low] = class;
+        let header = [0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        [
+            &header[..],
+            &[0, 0, record_type, high, low, 0x80, 1, 2, 3, 0, 0],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_top_bit_of_a_question_asks_for_a_unicast_response() {
+        // 6762-10.2-7
+        for (bits, class, unicast) in [
+            ([0, 1], 1, false),
+            ([0x80, 1], 1, true),
+            ([0xFF, 0xFF], 0x7FFF, true),
+        ] {
+            let bytes = question(bits);
+            let mut index = Index::new();
+            let message = Message::read(&bytes, &mut index).unwrap();
+            let question = message.questions().next().unwrap();
+            assert_eq!(
+                (question.class(), question.unicast()),
+                (Class(class), unicast)
+            );
+            assert_eq!(question.to_question().unicast, unicast);
+        }
+    }
+
+    #[test]
+    fn the_top_bit_of_a_record_flushes_caches() {
+        // 6762-10.2-8
+        for (bits, class, flush) in [
+            ([0, 1], 1, false),
+            ([0x80, 1], 1, true),
+            ([0xFF, 0xFF], 0x7FFF, true),
+        ] {
+            let bytes = record(16, bits);
+            let mut index = Index::new();
+            let message = Message::read(&bytes, &mut index).unwrap();
+            let record = message.answers().next().unwrap();
+            assert_eq!(
+                (record.class(), record.cache_flush()),
+                (Class(class), flush)
+            );
+            assert_eq!(record.ttl(), Ttl(0x8001_0203));
+        }
+    }
+
+    #[test]
+    fn the_class_of_opt_is_a_size_of_sixteen_bits() {
+        // 6762-10.2-9
+        for size in [1440, 0xFFFF_u16] {
+            let bytes = record(41, size.to_be_bytes());
+            let mut index = Index::new();
+            let message = Message::read(&bytes, &mut index).unwrap();
+            let record = message.answers().next().unwrap();
+            assert_eq!((record.class(), record.cache_flush()), (Class(size), false));
+            assert_eq!(record.record_type(), RecordType::OPT);
+        }
     }
 }

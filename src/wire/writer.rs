@@ -453,3 +453,379 @@ const POINTER_BITS: u16 = 0xC000;
 fn class_bits(class: Class, top_bit: bool) -> u16 {
     class.0 & !TOP_BIT | if top_bit { TOP_BIT } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Full, SrvTargets, Writer};
+    use crate::wire::header::Header;
+    use crate::wire::index::Index;
+    use crate::wire::message::Message;
+    use crate::wire::name::Name;
+    use crate::wire::rdata::{Nsec, Other, Rdata, Srv};
+    use crate::wire::record::{Record, Section};
+    use crate::wire::record_ref::RecordRef;
+    use crate::wire::txt::Txt;
+    use crate::wire::types::{Class, RecordType, Ttl};
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn record(owner: &str, rdata: Rdata) -> Record {
+        Record::new(name(owner), Ttl(120), rdata)
+    }
+
+    fn ptr(owner: &str, target: &str) -> Record {
+        record(owner, Rdata::Ptr(name(target)))
+    }
+
+    fn srv(owner: &str, target: &str) -> Record {
+        let target = name(target);
+        record(
+            owner,
+            Rdata::Srv(Srv {
+                priority: 0,
+                weight: 0,
+                port: 80,
+                target,
+            }),
+        )
+    }
+
+    fn other(record_type: RecordType, bytes: &[u8]) -> Record {
+        record(
+            "a.local",
+            Rdata::Other(Other {
+                record_type,
+                bytes: bytes.into(),
+            }),
+        )
+    }
+
+    fn begun(bytes_max: usize) -> Writer {
+        let mut writer = Writer::new();
+        writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
+        writer
+    }
+
+    /// Writes answers and returns what is behind the header.
+    fn written(answers: &[Record]) -> Vec<u8> {
+        let mut writer = begun(9000);
+        for answer in answers {
+            writer.record(Section::Answer, answer).unwrap();
+        }
+        writer.bytes()[12..].to_vec()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let records = [
+            Record {
+                cache_flush: true,
+                ..srv("Web._http._tcp.local", "nas.local")
+            },
+            ptr("_http._tcp.local", "Web._http._tcp.local"),
+            record(
+                "Web._http._tcp.local",
+                Rdata::Txt(Txt::from_strings(["a=1"]).unwrap()),
+            ),
+            Record {
+                class: Class(0x7FFF),
+                ..record("nas.local", Rdata::A([1, 2, 3, 4].into()))
+            },
+            Record {
+                class: Class(0xFFFF),
+                ..record(".", Rdata::Opt(b"\0\x04\0\0"[..].into()))
+            },
+            other(RecordType::MX, b"\0\x0a\x04mail\x05local\0"),
+            other(RecordType(65_400), b"\xc0\x0c"),
+        ];
+        let sections = [Section::Answer, Section::Authority, Section::Additional];
+        let mut writer = begun(9000);
+        writer
+            .question(&name("_http._tcp.local"), RecordType::PTR, Class::IN, true)
+            .unwrap();
+        for section in sections {
+            for record in &records {
+                writer.record(section, record).unwrap();
+            }
+        }
+
+        let mut index = Index::new();
+        let message = Message::read(writer.bytes(), &mut index).unwrap();
+
+        assert_eq!((message.header(), message.skipped()), (Header::RESPONSE, 0));
+        assert!(message.questions().next().unwrap().unicast());
+        for section in sections {
+            let read = message.records(section).map(RecordRef::to_record);
+            assert!(read.eq(records.clone()));
+        }
+        assert_eq!(writer.counts(), [1, 7, 7, 7]);
+        assert_eq!((writer.question_count(), writer.record_count()), (1, 21));
+    }
+
+    #[test]
+    fn each_repeated_end_of_a_name_is_a_pointer() {
+        // 6762-18.14-1, 6762-18.14-2
+        let bytes = written(&[
+            ptr("_http._tcp.local", "Web._http._tcp.local"),
+            srv("web._HTTP._tcp.local", "nas.local"),
+            record("NAS.local", Rdata::A([192, 0, 2, 9].into())),
+        ]);
+
+        let expected = [
+            // At 12, 18 and 23 are the labels of the type; the instance is at 40.
+            &b"\x05_http\x04_tcp\x05local\0\0\x0c\0\x01\0\0\0\x78\0\x06\x03Web\xc0\x0c"[..],
+            // The host is at 64.
+            b"\xc0\x28\0\x21\0\x01\0\0\0\x78\0\x0c\0\0\0\0\0\x50\x03nas\xc0\x17",
+            b"\xc0\x40\0\x01\0\x01\0\0\0\x78\0\x04\xc0\0\x02\x09",
+        ];
+        assert_eq!(bytes, expected.concat());
+    }
+
+    #[test]
+    fn the_next_name_of_an_nsec_takes_two_bytes() {
+        // 6762-6.1-3
+        let types = [RecordType::A].into_iter().collect();
+        let nsec = Nsec {
+            next: name("nas.local"),
+            types,
+        };
+
+        let bytes = written(&[record("nas.local", Rdata::Nsec(nsec))]);
+
+        assert_eq!(
+            bytes[11..],
+            *b"\0\x2f\0\x01\0\0\0\x78\0\x05\xc0\x0c\0\x01\x40"
+        );
+    }
+
+    #[test]
+    fn names_in_the_rdata_of_the_listed_types_are_compressed_and_no_others() {
+        // 6762-18.14-2, 6762-18.14-3
+        let rdata_len = |record: &Record| {
+            let bytes = written(std::slice::from_ref(record));
+            u16::from_be_bytes([bytes[17], bytes[18]])
+        };
+        let name = b"\x01A\x05local\0";
+
+        for listed in [RecordType::NS, RecordType::DNAME] {
+            assert_eq!(rdata_len(&other(listed, name)), 2, "{listed}");
+        }
+        for listed in [
+            RecordType::MX,
+            RecordType::AFSDB,
+            RecordType::RT,
+            RecordType::KX,
+        ] {
+            assert_eq!(
+                rdata_len(&other(listed, &[b"\0\0", &name[..]].concat())),
+                4,
+                "{listed}"
+            );
+        }
+        assert_eq!(rdata_len(&other(RecordType::RP, &name.repeat(2))), 4);
+        assert_eq!(
+            rdata_len(&other(
+                RecordType::PX,
+                &[b"\0\0", &name.repeat(2)[..]].concat()
+            )),
+            6
+        );
+        let soa = [&name.repeat(2)[..], &[0; 20]].concat();
+        assert_eq!(rdata_len(&other(RecordType::SOA, &soa)), 24);
+
+        for unlisted in [RecordType::SVCB, RecordType::HTTPS] {
+            assert_eq!(
+                rdata_len(&other(unlisted, &[b"\0\0", &name[..]].concat())),
+                11
+            );
+        }
+        assert_eq!(rdata_len(&other(RecordType(65_400), name)), 9);
+    }
+
+    #[test]
+    fn the_targets_of_srv_records_are_written_in_full_for_legacy_queries() {
+        // 6762-18.14-7
+        let modelled = srv("web.local", "nas.local");
+        let rdata = b"\0\0\0\0\0\x50\x03nas\x05local\0";
+        let raw = Other {
+            record_type: RecordType::SRV,
+            bytes: rdata[..].into(),
+        };
+        for record in [modelled, record("web.local", Rdata::Other(raw))] {
+            let mut writer = Writer::new();
+            writer.begin(Header::RESPONSE, 9000, SrvTargets::Plain);
+            writer.record(Section::Answer, &record).unwrap();
+            assert!(writer.bytes().ends_with(rdata));
+
+            // A name after it points at what was written in full.
+            writer
+                .record(Section::Additional, &ptr("nas.local", "nas.local"))
+                .unwrap();
+            assert!(
+                writer
+                    .bytes()
+                    .ends_with(b"\xc0\x27\0\x0c\0\x01\0\0\0\x78\0\x02\xc0\x27")
+            );
+        }
+    }
+
+    #[test]
+    fn no_pointer_leads_beyond_its_fourteen_bits() {
+        // 1035-4.1.4-2
+        // Owner and fields take 19 bytes, so that what is next begins at 0x3FFF and at 0x4000.
+        for (next, is_reached) in [(0x3FFF, true), (0x4000, false)] {
+            let mut writer = begun(20_000);
+            let filler = other(RecordType(65_400), &vec![0; next - 12 - 19]);
+            writer.record(Section::Answer, &filler).unwrap();
+            assert_eq!(writer.len(), next);
+
+            writer.record(Section::Answer, &ptr("x", "x")).unwrap();
+
+            let pointer = writer.bytes().ends_with(b"\0\x02\xff\xff");
+            let in_full = writer.bytes().ends_with(b"\0\x03\x01x\0");
+            assert_eq!((pointer, in_full), (is_reached, !is_reached));
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_has_no_room() {
+        let first = ptr("_http._tcp.local", "a._http._tcp.local");
+        let second = ptr("_ipp._tcp.local", "b._ipp._tcp.local");
+        let mut roomy = begun(9000);
+        roomy.record(Section::Answer, &first).unwrap();
+        let one = roomy.bytes().to_vec();
+        roomy.record(Section::Answer, &second).unwrap();
+        let two = roomy.bytes().to_vec();
+
+        for bytes_max in one.len()..two.len() {
+            let mut writer = begun(bytes_max);
+            writer.record(Section::Answer, &first).unwrap();
+            assert_eq!(
+                writer.record(Section::Answer, &second),
+                Err(Full),
+                "{bytes_max}"
+            );
+            assert_eq!(writer.bytes(), one, "{bytes_max}");
+        }
+        let mut writer = begun(two.len());
+        writer.record(Section::Answer, &first).unwrap();
+        writer.record(Section::Answer, &second).unwrap();
+        assert_eq!(writer.bytes(), two);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_pointed_at() {
+        let mut writer = begun(9000);
+        writer
+            .record(Section::Answer, &ptr("a.local", "b.local"))
+            .unwrap();
+        let (mark, before) = (writer.mark(), writer.bytes().to_vec());
+        let more = ptr("c.a.local", "d.local");
+
+        writer.record(Section::Additional, &more).unwrap();
+        let after = writer.bytes().to_vec();
+        writer.rewind(mark);
+        assert_eq!(writer.bytes(), before);
+
+        writer.record(Section::Additional, &more).unwrap();
+        assert_eq!(writer.bytes(), after);
+    }
+
+    #[test]
+    #[should_panic(expected = "a mark is of the message that it takes back")]
+    fn a_mark_of_another_message_is_refused() {
+        let mut writer = Writer::new();
+        let mark = writer.mark();
+        writer.begin(Header::QUERY, 1440, SrvTargets::Compressed);
+        writer.rewind(mark);
+    }
+
+    #[test]
+    #[should_panic(expected = "sections are written in their order")]
+    fn sections_are_written_in_their_order() {
+        let mut writer = begun(9000);
+        writer
+            .record(Section::Additional, &ptr("a.local", "b.local"))
+            .unwrap();
+        let _ = writer.record(Section::Answer, &ptr("a.local", "b.local"));
+    }
+
+    #[test]
+    fn a_record_too_large_for_its_length_field_has_no_room() {
+        let mut writer = begun(100_000);
+
+        let result = writer.record(Section::Answer, &other(RecordType(65_400), &[0; 65_536]));
+
+        assert_eq!((result, writer.len()), (Err(Full), 12));
+        let largest = other(RecordType(65_400), &[0; 65_535]);
+        assert_eq!(writer.record(Section::Answer, &largest), Ok(()));
+    }
+
+    #[test]
+    fn time_to_live_and_flush_bit_can_be_others_than_those_of_the_record() {
+        let record = Record {
+            cache_flush: true,
+            ..ptr("a.local", "b.local")
+        };
+        let opt = Record {
+            class: Class(1440),
+            ..self::record(".", Rdata::Opt([][..].into()))
+        };
+        let mut writer = begun(9000);
+        writer
+            .record_with(Section::Answer, &record, Ttl(10), false)
+            .unwrap();
+        writer
+            .record_with(Section::Additional, &opt, Ttl::ZERO, true)
+            .unwrap();
+
+        let mut index = Index::new();
+        let message = Message::read(writer.bytes(), &mut index).unwrap();
+        let records: Vec<_> = message.all_records().collect();
+
+        assert_eq!(
+            (records[0].ttl(), records[0].cache_flush()),
+            (Ttl(10), false)
+        );
+        assert_eq!(
+            (records[1].class(), records[1].cache_flush()),
+            (Class(1440), false)
+        );
+    }
+
+    #[test]
+    fn the_truncated_bit_is_set_and_cleared() {
+        let mut writer = Writer::new();
+        writer.begin(Header::RESPONSE, 1440, SrvTargets::Compressed);
+
+        writer.set_truncated(true);
+        assert_eq!(writer.bytes()[..4], [0, 0, 0x86, 0]);
+        writer.set_truncated(false);
+        assert_eq!(writer.bytes()[..4], [0, 0, 0x84, 0]);
+    }
+
+    #[test]
+    fn a_question_is_repeated_in_its_own_letters() {
+        let asked = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x03NaS\x05LOCAL\0\0\x01\x80\x01";
+        let mut index = Index::new();
+        let query = Message::read(asked, &mut index).unwrap();
+        let mut writer = Writer::new();
+        writer.begin(query.header(), 512, SrvTargets::Plain);
+
+        writer
+            .repeat_question(query.questions().next().unwrap())
+            .unwrap();
+
+        assert_eq!(writer.bytes(), asked);
+    }
+
+    #[test]
+    fn an_empty_txt_record_is_a_single_zero_byte() {
+        // 6763-6.1-1
+        let bytes = written(&[record("a", Rdata::Txt(Txt::new(b"").unwrap()))]);
+
+        assert!(bytes.ends_with(b"\0\x01\0"));
+    }
+}

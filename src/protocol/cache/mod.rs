@@ -3,7 +3,7 @@
 //! Read RFC 6762 §10 (TTL), §10.1 (goodbye), §10.2 (cache flush) and §5.2 (refresh at 80, 85, 90
 //! and 95 %) first. Only what a local question asks for comes in here; that is decided above.
 //!
-//! - [`cached`]: one record and its clockwork
+//! - `cached`: one record and its clockwork
 //!
 //! Not here: which questions are asked ([`querying`](crate::protocol::querying)).
 
@@ -151,9 +151,7 @@ impl Cache {
     ///
     /// 6762 §5.2 (a unique answer ends the series), §6.1 (NSEC is an answer).
     pub(crate) fn is_settled(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.answers(folded, record_type)
-            .any(|cached| cached.is_unique())
-            || self.denies(folded, record_type)
+        self.answers(folded, record_type).any(Cached::is_unique) || self.denies(folded, record_type)
     }
 
     /// Tells whether the owner of a name said that it has no record of this type.

@@ -113,6 +113,14 @@ impl Engine {
         self.paused.remove(&id);
     }
 
+    /// Tells whether there are events for a subscription, paused or not.
+    #[must_use]
+    pub fn has_news(&self, id: SubscriptionId) -> bool {
+        self.subscriptions
+            .get(&id)
+            .is_some_and(Subscription::has_news)
+    }
+
     /// Asks what is due on a link.
     pub(crate) fn ask(&mut self, link: LinkId) {
         let Some(state) = self.links.get_mut(&link) else {
@@ -314,7 +322,7 @@ impl Subscription {
                 browser.unlist(target, desk);
             }
             (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(instance), _) => {
-                browser.note_change(instance, desk)
+                browser.note_change(instance, desk);
             }
             (Self::Records(lookup), _, _) => lookup.note_change(link),
             _ => {}

@@ -174,7 +174,7 @@ impl LinkState {
                 let Some(name) = self.zone.find(&draft.record.name.folded()) else {
                     return false;
                 };
-                self.zone.is_verified(name) && self.zone.unique_at(name).all(|own| own.announced)
+                self.zone.is_verified(name) && self.zone.unique_at(name).any(|own| own.announced)
             })
     }
 

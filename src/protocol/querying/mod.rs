@@ -3,11 +3,11 @@
 //!
 //! Read RFC 6762 §5 (querying) and §7 (traffic reduction) first.
 //!
-//! - [`schedule`]: when one question is asked
-//! - [`questions`]: all open questions of a link
-//! - [`query`]: the packets
-//! - [`browser`]: following the instances of a service type
-//! - [`lookup`]: following the records of a name
+//! - `schedule`: when one question is asked
+//! - `questions`: all open questions of a link
+//! - `query`: the packets
+//! - `browser`: following the instances of a service type
+//! - `lookup`: following the records of a name
 
 mod browser;
 mod lookup;

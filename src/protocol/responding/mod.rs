@@ -2,12 +2,12 @@
 //!
 //! Read RFC 6762 §6 (responding) first.
 //!
-//! - [`responder`]: from a query to the packets
-//! - [`matching`]: which records answer, and which are known
-//! - [`delay`]: how long an answer waits
-//! - [`pending`]: the multicast answers that wait
-//! - [`replies`]: the unicast ones
-//! - [`legacy`]: replies to plain DNS clients
+//! - `responder`: from a query to the packets
+//! - `matching`: which records answer, and which are known
+//! - `delay`: how long an answer waits
+//! - `pending`: the multicast answers that wait
+//! - `replies`: the unicast ones
+//! - `legacy`: replies to plain DNS clients
 
 mod delay;
 mod legacy;

@@ -140,10 +140,11 @@ impl Responder {
         writer: &mut Writer,
         outbox: &mut Outbox,
     ) {
-        for family in link.families() {
+        for family in Family::BOTH {
             let mut due = self.pending[family as usize].take_due(now);
             due.retain(|answer| zone.stands(*answer));
-            if !due.is_empty() {
+            // A family may have left the link since.
+            if !due.is_empty() && link.families().any(|used| used == family) {
                 let sent = multicast(now, link, family, &due, zone, writer, outbox);
                 self.note_multicast(&sent, family);
             }

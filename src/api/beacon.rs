@@ -1,0 +1,272 @@
+//! The running whole.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::api::Address;
+use crate::api::Browser;
+use crate::api::Registration;
+use crate::config::Config;
+use crate::dnssd::HostName;
+use crate::dnssd::InstanceName;
+use crate::dnssd::Service;
+use crate::dnssd::ServiceType;
+use crate::error::Error;
+use crate::error::Rejected;
+use crate::protocol::Depth;
+use crate::protocol::Event;
+use crate::protocol::Instance;
+use crate::protocol::RecordEvent;
+use crate::runtime::Command;
+use crate::runtime::Figures;
+use crate::runtime::Gone;
+use crate::runtime::Handle;
+use crate::runtime::Line;
+use crate::runtime::Opened;
+use crate::wire::Rdata;
+use crate::wire::Record;
+use crate::wire::RecordType;
+
+/// Multicast DNS and DNS-SD for this process: one loop, one cache, one set of questions for all.
+///
+/// Share it by reference or in an [`Arc`](std::sync::Arc). When it is dropped, what it published is
+/// taken back, its sockets are closed, and all its threads are gone from the process. Handles that
+/// outlive it say [`Error::Stopped`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use beacon::{Beacon, Config, Service};
+///
+/// let beacon = Beacon::start(Config::default())?;
+/// let web = beacon.register(Service::new("My Page", "_http._tcp", 8080)?.txt("path", "/")?)?;
+/// // … serve …
+/// drop(web); // the goodbye is sent
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Beacon {
+    handle: Handle,
+}
+
+impl Beacon {
+    /// Opens the sockets and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInterface`] when an interface named is not there, or there is none to use;
+    /// [`Error::PortHeld`] when another program holds port 5353 for itself; [`Error::System`] when
+    /// the system refuses something else. Nothing is left behind then.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a configuration is used once"
+    )]
+    pub fn start(config: Config) -> Result<Self, Error> {
+        Handle::start(&config).map(|handle| Self { handle })
+    }
+
+    /// Publishes a service, under its name or, if another host has that, under the next one.
+    ///
+    /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`] when this Beacon publishes the name already, [`Error::Limit`] when
+    /// there are too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with
+    /// each.
+    pub fn register(&self, service: Service) -> Result<Registration, Rejected<Service>> {
+        let given = Box::new(service.clone());
+        let answer = self.line().ask(|reply| Command::Register(given, reply));
+        match answer {
+            Ok(Ok(registered)) => Ok(Registration::new(registered, self.line().clone())),
+            Ok(Err(rejected)) => Err(rejected),
+            Err(error) => Err(Rejected {
+                given: service,
+                error,
+            }),
+        }
+    }
+
+    /// Searches for the instances of a service type, such as `_ipp._tcp`, and resolves each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ServiceType`] when the type is none, [`Error::Limit`] when there are too many
+    /// searches; [`Error::Busy`] and [`Error::Stopped`].
+    pub fn browse<T>(&self, service_type: T) -> Result<Browser, Error>
+    where
+        T: TryInto<ServiceType>,
+        Error: From<T::Error>,
+    {
+        self.browse_to(service_type.try_into()?, Depth::Resolved)
+    }
+
+    /// Searches for the names of a service type's instances alone: nothing is resolved.
+    ///
+    /// # Errors
+    ///
+    /// As for [`browse`](Self::browse).
+    pub fn browse_names<T>(&self, service_type: T) -> Result<Browser, Error>
+    where
+        T: TryInto<ServiceType>,
+        Error: From<T::Error>,
+    {
+        self.browse_to(service_type.try_into()?, Depth::Names)
+    }
+
+    /// Follows one instance: its events tell how to reach it, whenever that changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when there are too many searches; [`Error::Busy`] and [`Error::Stopped`].
+    pub fn follow(&self, instance: &InstanceName) -> Result<Browser, Error> {
+        let instance = instance.clone();
+        let opened = self
+            .line()
+            .ask(|reply| Command::Follow(instance, reply))??;
+        Ok(Browser::new(opened, self.line().clone()))
+    }
+
+    /// Finds out how to reach one instance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when nobody said so in time; otherwise as for [`follow`](Self::follow).
+    pub fn resolve(&self, instance: &InstanceName, within: Duration) -> Result<Instance, Error> {
+        let deadline = Instant::now() + within;
+        let browser = self.follow(instance)?;
+        loop {
+            match browser.events().recv_deadline(deadline) {
+                Ok(Event::Resolved(instance)) => return Ok(instance),
+                Ok(_) => {}
+                Err(error) if error.is_timeout() => return Err(Error::TimedOut { waited: within }),
+                Err(_) => return Err(Error::Stopped),
+            }
+        }
+    }
+
+    /// Finds the addresses of a host, such as `printer.local`.
+    ///
+    /// Returns when the host has said which addresses it has and which it has not, or a quarter of
+    /// a second after the first address; IPv4 comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Host`] when that is no host name, [`Error::TimedOut`] when no address was heard in
+    /// time, [`Error::NotFound`] when the host says that it has none; otherwise as for
+    /// [`follow`](Self::follow).
+    pub fn lookup(&self, host: &str, within: Duration) -> Result<Vec<Address>, Error> {
+        let host: HostName = host.parse()?;
+        let types = vec![RecordType::A, RecordType::AAAA];
+        let name = host.name().clone();
+        let opened = self
+            .line()
+            .ask(|reply| Command::Query(name, types, reply))??;
+        let question = Question {
+            opened,
+            line: self.line(),
+        };
+        match question.gather(within)? {
+            Some(found) if found.is_empty() => Err(Error::NotFound {
+                name: host.to_string(),
+            }),
+            Some(found) => Ok(found),
+            None => Err(Error::TimedOut { waited: within }),
+        }
+    }
+
+    /// Returns what was counted since the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] and [`Error::Stopped`].
+    pub fn figures(&self) -> Result<Figures, Error> {
+        let counts = self.line().ask(Command::Counts)??;
+        Ok(self.handle.board().figures(counts))
+    }
+
+    /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
+    /// and milliseconds as a rule.
+    pub fn shutdown(self, within: Duration) {
+        self.handle.stop(within);
+    }
+
+    fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {
+        let opened = self
+            .line()
+            .ask(|reply| Command::Browse(service_type, depth, reply))??;
+        Ok(Browser::new(opened, self.line().clone()))
+    }
+
+    fn line(&self) -> &Line {
+        self.handle.line()
+    }
+}
+
+impl fmt::Debug for Beacon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Beacon").finish_non_exhaustive()
+    }
+}
+
+/// A question for addresses that closes when it is dropped.
+struct Question<'b> {
+    opened: Opened<RecordEvent>,
+    line: &'b Line,
+}
+
+impl Question<'_> {
+    /// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
+    /// time.
+    fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
+        let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
+        let mut until = Instant::now() + within;
+        loop {
+            match self.opened.events.recv_deadline(until) {
+                Ok(RecordEvent::Added { record, interface }) => {
+                    heard.insert(record.record_type());
+                    found.extend(address_of(&record).map(|address| Address { address, interface }));
+                }
+                Ok(RecordEvent::Denied { record_type, .. }) => drop(heard.insert(record_type)),
+                Ok(_) => {}
+                Err(error) if error.is_timeout() => break,
+                Err(_) => return Err(Error::Stopped),
+            }
+            let rest = match heard.len() {
+                0 => continue,
+                ADDRESS_TYPES => BREATH,
+                _ => COMPANY,
+            };
+            until = until.min(Instant::now() + rest);
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok((!heard.is_empty()).then_some(found))
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.line.let_go(Gone::Subscription(self.opened.id));
+    }
+}
+
+/// A and AAAA.
+const ADDRESS_TYPES: usize = 2;
+
+/// How long a lookup waits for the other family once it has heard of one.
+const COMPANY: Duration = Duration::from_millis(250);
+
+/// How long it waits for the rest of a message that has told of both.
+const BREATH: Duration = Duration::from_millis(5);
+
+fn address_of(record: &Record) -> Option<IpAddr> {
+    match record.rdata {
+        Rdata::A(address) => Some(address.into()),
+        Rdata::Aaaa(address) => Some(address.into()),
+        _ => None,
+    }
+}

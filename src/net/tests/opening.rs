@@ -1,0 +1,168 @@
+//! Opening the socket, alone and beside others.
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
+
+use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
+use crate::net::tests::namespace::{Outcome, in_namespace};
+use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab};
+
+#[test]
+fn both_families_have_a_socket_on_the_port_side_by_side() {
+    in_namespace(|| {
+        for family in Family::ALL {
+            let open = MulticastSocket::open(family);
+
+            let socket = open?;
+            let local = SockRef::from(&socket).local_addr()?.as_socket();
+            assert_eq!(local.map(|address| address.port()), Some(PORT));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
+    in_namespace(|| {
+        let v4 = MulticastSocket::open(Family::V4)?;
+        let v6 = MulticastSocket::open(Family::V6)?;
+
+        let (v4, v6) = (SockRef::from(&v4), SockRef::from(&v6));
+        assert_eq!((v4.multicast_ttl_v4()?, v4.ttl_v4()?), (255, 255));
+        assert_eq!((v6.multicast_hops_v6()?, v6.unicast_hops_v6()?), (255, 255));
+        assert_eq!(
+            (v4.multicast_loop_v4()?, v6.multicast_loop_v6()?),
+            (true, true)
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn groups_that_others_joined_are_not_asked_for() {
+    in_namespace(|| {
+        let v4 = MulticastSocket::open(Family::V4)?;
+        let v6 = MulticastSocket::open(Family::V6)?;
+
+        assert!(!SockRef::from(&v4).multicast_all_v4()?);
+        assert!(!SockRef::from(&v6).multicast_all_v6()?);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
+    in_namespace(|| {
+        make_links(1);
+        let a0 = interface("a0");
+        let before = avahi(a0.index)?;
+        let mut slab = Slab::new(8);
+        let mut ours = Station::open(Family::V4, &mut slab)?;
+        let after = avahi(a0.index)?;
+        ours.socket.join(a0.index)?;
+
+        ours.send_to_group(&a0, b"to all")?;
+
+        assert_eq!(ours.hear(1)?.len(), 1);
+        for other in [before, after] {
+            let mut bytes = [0; 16];
+            let (len, _) = other.recv_from(&mut bytes)?;
+            assert_eq!(&bytes[..len], b"to all");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn unicast_is_spread_over_those_who_share_the_port_and_not_taken_from_them() {
+    in_namespace(|| {
+        make_links(1);
+        let other = avahi(interface("a0").index)?;
+        let mut slab = Slab::new(64);
+        let mut ours = Station::open(Family::V4, &mut slab)?;
+
+        for _ in 0..40 {
+            stranger(A0)?.send_to(b"to one", (A0, PORT))?;
+        }
+
+        let mut theirs = 0;
+        let mut heard = ours.hear(0)?.len();
+        other.set_nonblocking(true)?;
+        assert!(eventually(|| {
+            theirs += usize::from(other.recv(&mut [0; 16]).is_ok());
+            heard += ours.hear(0).map_or(0, |heard| heard.len());
+            theirs + heard == 40
+        }));
+        assert!(
+            theirs > 0 && heard > 0,
+            "{theirs} to the other, {heard} to us"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn the_ipv6_socket_leaves_ipv4_to_others() {
+    in_namespace(|| {
+        let _v6 = MulticastSocket::open(Family::V6)?;
+
+        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT));
+
+        assert!(v4.is_ok(), "although it does not share: {v4:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn an_ipv4_port_that_is_not_shared_is_an_error_that_says_what_to_do() {
+    in_namespace(|| refused_while_held(Family::V4, Ipv4Addr::UNSPECIFIED.into()));
+}
+
+#[test]
+fn an_ipv6_port_that_is_not_shared_is_an_error_that_says_what_to_do() {
+    in_namespace(|| refused_while_held(Family::V6, Ipv6Addr::UNSPECIFIED.into()));
+}
+
+#[test]
+fn a_dual_stack_holder_also_stands_in_the_way_of_ipv4_and_the_error_hints_at_it() {
+    in_namespace(|| {
+        let _holder = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT))?;
+
+        let refused = MulticastSocket::open(Family::V4).map(drop);
+
+        let said = refused.err().ok_or("the port is held")?.to_string();
+        assert!(said.contains("[::]"), "{said}");
+        Ok(())
+    });
+}
+
+fn refused_while_held(family: Family, everywhere: IpAddr) -> Outcome {
+    let _holder = UdpSocket::bind((everywhere, PORT))?;
+
+    let refused = MulticastSocket::open(family).map(drop);
+
+    let error = refused.err().ok_or("the port is held")?;
+    assert_eq!((error.family, error.fault), (family, OpenFault::PortHeld));
+    let said = error.to_string();
+    assert!(
+        said.contains("5353") && said.contains("SO_REUSEPORT"),
+        "{said}"
+    );
+    assert!(said.contains(&family.to_string()), "{said}");
+    Ok(())
+}
+
+/// A socket with the options that avahi-daemon sets.
+fn avahi(interface: u32) -> Result<UdpSocket, Box<dyn Error>> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    let group = Ipv4Addr::new(224, 0, 0, 251);
+    socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface))?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    Ok(socket.into())
+}

@@ -1,0 +1,122 @@
+//! What can be asked of the loop, and what comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use parking_lot::Condvar;
+use parking_lot::Mutex;
+
+use crate::dnssd::InstanceName;
+use crate::dnssd::Service;
+use crate::dnssd::ServiceType;
+use crate::error::Error;
+use crate::error::Rejected;
+use crate::protocol::Counts;
+use crate::protocol::Depth;
+use crate::protocol::Event;
+use crate::protocol::RecordEvent;
+use crate::protocol::RegistrationId;
+use crate::protocol::Status;
+use crate::protocol::SubscriptionId;
+use crate::wire::Name;
+use crate::wire::RecordType;
+
+/// A request to the loop. Each carries the place for its answer; an answer that nobody waits for
+/// any more is undone.
+pub(crate) enum Command {
+    Register(Box<Service>, Sender<Result<Registered, Rejected<Service>>>),
+    Browse(ServiceType, Depth, Reply<Opened<Event>>),
+    Follow(InstanceName, Reply<Opened<Event>>),
+    Query(Name, Vec<RecordType>, Reply<Opened<RecordEvent>>),
+    Counts(Reply<Counts>),
+}
+
+pub(crate) type Reply<T> = Sender<Result<T, Error>>;
+
+/// A subscription that was opened.
+pub(crate) struct Opened<E> {
+    pub(crate) id: SubscriptionId,
+    pub(crate) events: Receiver<E>,
+}
+
+/// A registration that was made.
+pub(crate) struct Registered {
+    pub(crate) id: RegistrationId,
+    pub(crate) events: Receiver<Status>,
+    pub(crate) standing: Arc<Standing>,
+}
+
+/// Something whose last handle was dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Gone {
+    Subscription(SubscriptionId),
+    Registration(RegistrationId),
+}
+
+/// How a registration stands, for whoever wants to know or to wait.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    now: Mutex<Stand>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Debug)]
+struct Stand {
+    name: InstanceName,
+    announced: bool,
+    stopped: bool,
+}
+
+impl Standing {
+    pub(crate) fn new(name: InstanceName) -> Self {
+        Self {
+            now: Mutex::new(Stand {
+                name,
+                announced: false,
+                stopped: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Returns the name that the registration has by now.
+    pub(crate) fn name(&self) -> InstanceName {
+        self.now.lock().name.clone()
+    }
+
+    /// Waits until the registration is announced, and returns its name.
+    pub(crate) fn wait_announced(&self, within: Duration) -> Result<InstanceName, Error> {
+        let deadline = Instant::now() + within;
+        let mut now = self.now.lock();
+        loop {
+            if now.stopped {
+                return Err(Error::Stopped);
+            }
+            if now.announced {
+                return Ok(now.name.clone());
+            }
+            if self.changed.wait_until(&mut now, deadline).timed_out() && !now.announced {
+                return Err(Error::TimedOut { waited: within });
+            }
+        }
+    }
+
+    pub(crate) fn note(&self, status: &Status) {
+        let mut now = self.now.lock();
+        let (name, announced) = match status {
+            Status::Announced { name } => (name, true),
+            Status::Probing { name } | Status::Renamed { to: name, .. } => (name, false),
+        };
+        now.name = name.clone();
+        now.announced = announced;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn note_stopped(&self) {
+        self.now.lock().stopped = true;
+        self.changed.notify_all();
+    }
+}

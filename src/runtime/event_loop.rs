@@ -1,0 +1,281 @@
+//! The loop: one turn after the other, waiting only in `poll`.
+//!
+//! A turn takes in what came, does what is due, and sends what follows from it. Its work is
+//! bounded, so that a flood in one place does not keep the others waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+use mio::Events;
+use mio::Poll;
+use mio::Token;
+
+use crate::net::Datagram;
+use crate::protocol::Engine;
+use crate::runtime::Command;
+use crate::runtime::Gone;
+use crate::runtime::Opened;
+use crate::runtime::command::Reply;
+use crate::runtime::conveyor::Conveyor;
+use crate::runtime::handle::Door;
+use crate::runtime::network::Network;
+use crate::runtime::network::WATCH;
+use crate::runtime::network::arrival;
+use crate::runtime::subscribers::Subscribers;
+
+/// Everything that the loop's thread owns.
+pub(crate) struct EventLoop {
+    poll: Poll,
+    network: Network,
+    engine: Engine,
+    subscribers: Subscribers,
+    inbox: Receiver<Command>,
+    door: Arc<Door>,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        poll: Poll,
+        network: Network,
+        engine: Engine,
+        inbox: Receiver<Command>,
+        door: &Arc<Door>,
+        event_places: usize,
+    ) -> Self {
+        Self {
+            poll,
+            network,
+            engine,
+            subscribers: Subscribers::new(event_places),
+            inbox,
+            door: Arc::clone(door),
+        }
+    }
+
+    /// Runs until somebody wants it to stop, then says goodbye.
+    pub(crate) fn run(mut self, mut conveyor: Conveyor<'_>) {
+        let mut events = Events::with_capacity(EVENTS_A_TURN);
+        let mut intakes = self.network.intakes();
+        let deadline = loop {
+            self.wait(&mut events, &conveyor);
+            let now = Instant::now();
+            self.take_notice(&events, now);
+            if let Some(deadline) = self.door.stopping() {
+                break deadline;
+            }
+            self.handle_commands(now);
+            self.handle_due(now);
+            self.apply(&mut conveyor);
+            self.network.receive(&mut intakes, &mut conveyor);
+            self.subscribers.deliver(&mut self.engine, now);
+            self.network.flush(&self.poll, now);
+        };
+        self.farewell(&mut events, deadline);
+    }
+
+    /// Sleeps until something comes or is due. The only place where the loop waits.
+    fn wait(&mut self, events: &mut Events, conveyor: &Conveyor<'_>) {
+        let busy = self.network.is_readable() && conveyor.has_free() || !self.inbox.is_empty();
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            self.until_due()
+        };
+        if let Err(error) = self.poll.poll(events, timeout) {
+            let interrupted = error.kind() == std::io::ErrorKind::Interrupted;
+            assert!(
+                interrupted,
+                "a poll of open descriptors can only be interrupted: {error}"
+            );
+        }
+        // What was handed over before the bell is seen from here on, what comes later rings again.
+        self.door.bell().hear();
+    }
+
+    fn until_due(&self) -> Option<Duration> {
+        let due = [
+            self.engine.poll_timeout(),
+            self.network.poll_timeout(),
+            self.subscribers.poll_timeout(),
+        ];
+        let due = due.into_iter().flatten().min()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    fn take_notice(&mut self, events: &Events, now: Instant) {
+        for event in events {
+            if event.token() == WATCH {
+                self.network.take_news(&mut self.engine, now);
+            } else {
+                self.network.note_ready(event, now);
+            }
+        }
+        self.transmit(now);
+    }
+
+    fn handle_due(&mut self, now: Instant) {
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now);
+            self.transmit(now);
+        }
+    }
+
+    /// Takes in the packets that were read, in the order in which they came. While the engine is
+    /// behind with what is due they wait: it does that first.
+    fn apply(&mut self, conveyor: &mut Conveyor<'_>) {
+        for _ in 0..PACKETS_A_TURN {
+            let now = Instant::now();
+            if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+                self.handle_due(now);
+            }
+            let Some(datagram) = conveyor.take() else {
+                return;
+            };
+            let Datagram {
+                received,
+                receipt,
+                slot,
+                ..
+            } = datagram;
+            if let Some(message) = slot.frame.message() {
+                let from = arrival(receipt.interface, receipt.source, receipt.destination);
+                self.engine.handle_message(received, &from, &message);
+                self.transmit(now);
+            }
+            conveyor.give_back(slot);
+        }
+        // More may be read already: their bell was heard.
+        self.door.bell().ring();
+    }
+
+    fn transmit(&mut self, now: Instant) {
+        while let Some(transmit) = self.engine.poll_transmit() {
+            self.network.send(&transmit, now);
+        }
+    }
+
+    fn handle_commands(&mut self, now: Instant) {
+        for gone in self.door.take_gone() {
+            self.undo(gone, now);
+        }
+        for _ in 0..COMMANDS_A_TURN {
+            let Ok(command) = self.inbox.try_recv() else {
+                break;
+            };
+            self.handle_command(command, now);
+        }
+        self.transmit(now);
+    }
+
+    fn handle_command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Register(service, reply) => {
+                let name = service.instance().clone();
+                let answer = self.engine.register(now, *service);
+                let answer = answer.map(|id| self.subscribers.add_registration(id, name));
+                let made = answer.as_ref().ok().map(|made| Gone::Registration(made.id));
+                if reply.send(answer).is_err() {
+                    made.into_iter().for_each(|gone| self.undo(gone, now));
+                }
+            }
+            Command::Browse(service_type, depth, reply) => {
+                let id = self.engine.browse(now, &service_type, depth);
+                let opened = id.map(|id| Opened {
+                    id,
+                    events: self.subscribers.add_browse(id),
+                });
+                self.answer(opened, &reply, now);
+            }
+            Command::Follow(instance, reply) => {
+                let id = self.engine.resolve(now, &instance);
+                let opened = id.map(|id| Opened {
+                    id,
+                    events: self.subscribers.add_browse(id),
+                });
+                self.answer(opened, &reply, now);
+            }
+            Command::Query(name, types, reply) => {
+                let id = self.engine.query(now, name, types);
+                let opened = id.map(|id| Opened {
+                    id,
+                    events: self.subscribers.add_records(id),
+                });
+                self.answer(opened, &reply, now);
+            }
+            Command::Counts(reply) => {
+                // Who asked may have lost patience.
+                let _ = reply.send(Ok(self.engine.counts()));
+            }
+        }
+    }
+
+    /// Answers one who opened a subscription; if he has lost patience, it is closed again.
+    fn answer<E>(
+        &mut self,
+        opened: Result<Opened<E>, crate::error::Error>,
+        reply: &Reply<Opened<E>>,
+        now: Instant,
+    ) {
+        let made = opened
+            .as_ref()
+            .ok()
+            .map(|opened| Gone::Subscription(opened.id));
+        if reply.send(opened).is_err() {
+            made.into_iter().for_each(|gone| self.undo(gone, now));
+        }
+    }
+
+    fn undo(&mut self, gone: Gone, now: Instant) {
+        match gone {
+            Gone::Subscription(id) => {
+                self.engine.stop(now, id);
+                self.subscribers.remove(id);
+            }
+            Gone::Registration(id) => {
+                self.engine.withdraw(now, id);
+                self.subscribers.remove_registration(id);
+            }
+        }
+    }
+
+    /// Sends the goodbyes, and waits for room to send them until the deadline.
+    fn farewell(&mut self, events: &mut Events, deadline: Instant) {
+        let now = Instant::now();
+        for gone in self.door.take_gone() {
+            self.undo(gone, now);
+        }
+        self.engine.shutdown(now);
+        self.transmit(now);
+        loop {
+            let now = Instant::now();
+            self.network.flush(&self.poll, now);
+            if self.network.waiting() == 0 || now >= deadline {
+                return;
+            }
+            let retry = self
+                .network
+                .poll_timeout()
+                .map_or(deadline, |due| due.min(deadline));
+            let timeout = retry.saturating_duration_since(now);
+            if self.poll.poll(events, Some(timeout)).is_ok() {
+                for event in &*events {
+                    self.network.note_ready(event, Instant::now());
+                }
+            }
+        }
+    }
+}
+
+/// The token of the bell, beside those of the network.
+pub(crate) const BELL: Token = Token(3);
+
+/// More events than there are tokens do not come.
+const EVENTS_A_TURN: usize = 8;
+
+/// Commands taken in one turn, so that a busy caller does not keep packets waiting.
+const COMMANDS_A_TURN: usize = 64;
+
+/// Packets taken in one turn, so that a flood does not keep commands waiting.
+const PACKETS_A_TURN: usize = 64;

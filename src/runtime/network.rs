@@ -1,0 +1,371 @@
+//! Sockets and interfaces, as the engine knows them: links.
+//!
+//! Read RFC 6762 §14 and §20 first. A link is an interface that was chosen and speaks a family that
+//! we have a socket for; what changes about it is told to the engine when the kernel tells us.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::Interest;
+use mio::Poll;
+use mio::Token;
+
+use crate::config::Families;
+use crate::error::Error;
+use crate::net::Family;
+use crate::net::Importance;
+use crate::net::Intake;
+use crate::net::Interface;
+use crate::net::Meters;
+use crate::net::MulticastSocket;
+use crate::net::News;
+use crate::net::OpenFault;
+use crate::net::Outbox;
+use crate::net::PORT;
+use crate::net::Refusal;
+use crate::net::Route;
+use crate::net::Selection;
+use crate::net::Watch;
+use crate::net::choose;
+use crate::net::interfaces;
+use crate::protocol;
+use crate::protocol::Destination;
+use crate::protocol::Engine;
+use crate::protocol::Link;
+use crate::protocol::LinkId;
+use crate::protocol::Transmit;
+use crate::runtime::conveyor::Conveyor;
+
+/// Everything between the engine and the kernel.
+pub(crate) struct Network {
+    lanes: Vec<Lane>,
+    watch: Watch,
+    selection: Selection,
+    /// The interfaces in use, by index.
+    used: BTreeMap<u32, Interface>,
+    meters: Arc<Meters>,
+}
+
+/// What it takes to receive, for each lane.
+pub(crate) type Intakes = Vec<Intake>;
+
+/// One family's socket, and what waits at it.
+struct Lane {
+    socket: MulticastSocket,
+    outbox: Outbox,
+    readable: bool,
+}
+
+impl Network {
+    /// Opens the sockets and the watch, and makes sure that there is an interface to use.
+    ///
+    /// # Errors
+    ///
+    /// When the port or the interfaces wanted are not to be had; the error says what to change.
+    pub(crate) fn open(
+        families: Families,
+        selection: Selection,
+        meters: &Arc<Meters>,
+    ) -> Result<Self, Error> {
+        let system = |doing| move |source| Error::System { doing, source };
+        let watch = Watch::open(Arc::clone(meters)).map_err(system("watch the interfaces"))?;
+        let present = interfaces().map_err(system("list the interfaces"))?;
+        check_selection(&present, &selection)?;
+        let wanted: &[Family] = match families {
+            Families::Both => &Family::ALL,
+            Families::V4 => &[Family::V4],
+            Families::V6 => &[Family::V6],
+        };
+        let mut lanes = Vec::new();
+        for family in wanted {
+            match MulticastSocket::open(*family) {
+                Ok(socket) => lanes.push(Lane::new(socket, meters)),
+                Err(error) if error.fault == OpenFault::FamilyMissing && wanted.len() > 1 => {
+                    log::info!("{error}");
+                }
+                Err(error) if error.fault == OpenFault::PortHeld => {
+                    log::error!("{error}");
+                    return Err(Error::PortHeld { port: PORT });
+                }
+                Err(error) => {
+                    let source = io::Error::other(error);
+                    return Err(system("open a socket for multicast DNS")(source));
+                }
+            }
+        }
+        Ok(Self {
+            lanes,
+            watch,
+            selection,
+            used: BTreeMap::new(),
+            meters: Arc::clone(meters),
+        })
+    }
+
+    /// Lets a poll tell when packets or news come. The token of a family is its place.
+    pub(crate) fn register(&mut self, poll: &Poll) -> io::Result<()> {
+        for lane in &mut self.lanes {
+            let token = token_of(lane.socket.family());
+            poll.registry()
+                .register(&mut lane.socket, token, Interest::READABLE)?;
+        }
+        poll.registry()
+            .register(&mut self.watch, WATCH, Interest::READABLE)
+    }
+
+    /// Takes note of what the poll told about one of our tokens.
+    pub(crate) fn note_ready(&mut self, event: &mio::event::Event, now: Instant) {
+        for lane in &mut self.lanes {
+            if event.token() == token_of(lane.socket.family()) {
+                // Edge-triggered: it stays readable until the kernel has no more.
+                lane.readable |= event.is_readable() || event.is_error();
+                if event.is_writable() {
+                    lane.outbox.flush(&lane.socket, now);
+                }
+            }
+        }
+    }
+
+    /// Tells whether packets may wait in the kernel.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.readable)
+    }
+
+    /// Makes what it takes to receive. It cannot be handed from one thread to another.
+    pub(crate) fn intakes(&self) -> Intakes {
+        self.lanes
+            .iter()
+            .map(|_| Intake::new(Arc::clone(&self.meters)))
+            .collect()
+    }
+
+    /// Receives packets into free slots, one batch of each family, and hands them to the readers.
+    pub(crate) fn receive(&mut self, intakes: &mut Intakes, conveyor: &mut Conveyor<'_>) {
+        for (lane, intake) in self.lanes.iter_mut().zip(intakes) {
+            if !lane.readable {
+                continue;
+            }
+            let (free, mut loading) = conveyor.loading();
+            if free.is_empty() {
+                return;
+            }
+            let received = Instant::now();
+            let more = intake.receive(&lane.socket, free, |receipt, slot| {
+                loading.submit(received, receipt, slot);
+            });
+            lane.readable = more.unwrap_or_else(|error| {
+                log::warn!("receiving: {error}");
+                false
+            });
+        }
+    }
+
+    /// Sends one packet, or keeps it until there is room.
+    pub(crate) fn send(&mut self, transmit: &Transmit<'_>, now: Instant) {
+        let family = family_of(transmit.family);
+        let Some(interface) = self.used.get(&transmit.link.0) else {
+            return;
+        };
+        let (destination, source) = match transmit.to {
+            Destination::Group => (family.group_address(), interface.source(family)),
+            Destination::Host(peer) => (peer, interface.source_towards(peer.ip())),
+        };
+        let lane = self
+            .lanes
+            .iter_mut()
+            .find(|lane| lane.socket.family() == family);
+        let (Some(lane), Some(source)) = (lane, source) else {
+            return;
+        };
+        let route = Route {
+            destination,
+            interface: interface.index,
+            source,
+        };
+        let importance = match transmit.importance {
+            protocol::Importance::Answer => Importance::Answer,
+            protocol::Importance::Keep => Importance::Keep,
+        };
+        let sent = lane
+            .outbox
+            .send(&lane.socket, transmit.bytes, &route, importance, now);
+        if let Err(error) = sent {
+            log::debug!("sending by {} to {destination}: {error}", interface.name);
+        }
+    }
+
+    /// Tries what waits again when its time has come, and asks the poll for room where more waits.
+    pub(crate) fn flush(&mut self, poll: &Poll, now: Instant) {
+        for lane in &mut self.lanes {
+            if lane.outbox.poll_timeout().is_some_and(|due| due <= now) {
+                lane.outbox.flush(&lane.socket, now);
+            }
+            let token = token_of(lane.socket.family());
+            if let Err(error) = lane.outbox.arm(&mut lane.socket, poll.registry(), token) {
+                log::warn!("waiting for room to send: {error}");
+            }
+        }
+    }
+
+    /// Returns how many packets wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.outbox.len()).sum()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.lanes
+            .iter()
+            .filter_map(|lane| lane.outbox.poll_timeout())
+            .min()
+    }
+
+    /// Takes in news of the interfaces, and tells the engine what is different.
+    pub(crate) fn take_news(&mut self, engine: &mut Engine, now: Instant) {
+        let (mut removed, mut lost) = (BTreeSet::new(), false);
+        let read = self.watch.read(|news| match news {
+            News::Changed(_) => {}
+            News::Removed(index) => drop(removed.insert(index)),
+            News::Lost => lost = true,
+        });
+        if let Err(error) = read {
+            log::warn!("watching the interfaces: {error}");
+        }
+        if lost {
+            removed.extend(self.used.keys());
+        }
+        for index in removed {
+            self.leave(index, engine, now);
+        }
+        self.refresh(engine, now);
+    }
+
+    /// Compares the interfaces that are there with those in use.
+    pub(crate) fn refresh(&mut self, engine: &mut Engine, now: Instant) {
+        let present = match interfaces() {
+            Ok(present) => present,
+            Err(error) => {
+                log::warn!("listing the interfaces: {error}");
+                return;
+            }
+        };
+        let chosen: Vec<Interface> = choose(&present, &self.selection)
+            .interfaces
+            .into_iter()
+            .cloned()
+            .collect();
+        let gone = self
+            .used
+            .keys()
+            .copied()
+            .filter(|used| !chosen.iter().any(|one| one.index == *used));
+        for index in gone.collect::<Vec<_>>() {
+            self.leave(index, engine, now);
+        }
+        for interface in chosen {
+            self.join(interface, engine, now);
+        }
+    }
+
+    fn join(&mut self, interface: Interface, engine: &mut Engine, now: Instant) {
+        let mut link = Link::new(LinkId(interface.index), &interface.name);
+        link = link.with_mtu(usize::try_from(interface.mtu).unwrap_or(usize::MAX));
+        let mut speaking = false;
+        for lane in &mut self.lanes {
+            let family = lane.socket.family();
+            if !interface.speaks(family) {
+                continue;
+            }
+            if let Err(error) = lane.socket.join(interface.index) {
+                log::warn!("joining {family} multicast on {}: {error}", interface.name);
+                continue;
+            }
+            speaking = true;
+            let own = interface.addresses.iter();
+            for (address, prefix) in own.filter(|(address, _)| Family::of(*address) == family) {
+                link = link.with_address(*address, *prefix);
+            }
+        }
+        let index = interface.index;
+        if speaking {
+            self.used.insert(index, interface);
+            engine.set_link(now, link);
+        } else if self.used.contains_key(&index) {
+            self.leave(index, engine, now);
+        }
+    }
+
+    fn leave(&mut self, index: u32, engine: &mut Engine, now: Instant) {
+        for lane in &mut self.lanes {
+            if lane.socket.is_member(index) {
+                if let Err(error) = lane.socket.leave(index) {
+                    log::debug!("leaving multicast on interface {index}: {error}");
+                }
+            }
+        }
+        if self.used.remove(&index).is_some() {
+            engine.remove_link(now, LinkId(index));
+        }
+    }
+}
+
+impl Lane {
+    fn new(socket: MulticastSocket, meters: &Arc<Meters>) -> Self {
+        Self {
+            socket,
+            outbox: Outbox::new(Arc::clone(meters)),
+            readable: true,
+        }
+    }
+}
+
+/// The token of the watch. Tokens 0 and 1 are the families, 3 is the bell.
+pub(crate) const WATCH: Token = Token(2);
+
+fn token_of(family: Family) -> Token {
+    Token(match family {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    })
+}
+
+fn family_of(family: protocol::Family) -> Family {
+    match family {
+        protocol::Family::V4 => Family::V4,
+        protocol::Family::V6 => Family::V6,
+    }
+}
+
+/// Makes sure that what the user named is there, and that there is anything at all.
+fn check_selection(present: &[Interface], selection: &Selection) -> Result<(), Error> {
+    let choice = choose(present, selection);
+    let missing = choice
+        .refused
+        .iter()
+        .any(|(_, refusal)| *refusal == Refusal::Missing);
+    if !missing && !choice.interfaces.is_empty() {
+        return Ok(());
+    }
+    let asked = choice.refused.into_iter().map(|(name, _)| name).collect();
+    let present = present
+        .iter()
+        .map(|interface| interface.name.clone())
+        .collect();
+    Err(Error::NoInterface { asked, present })
+}
+
+/// Returns where a datagram came from, as the engine wants it.
+pub(crate) fn arrival(
+    interface: u32,
+    source: SocketAddr,
+    destination: std::net::IpAddr,
+) -> protocol::Arrival {
+    protocol::Arrival {
+        link: LinkId(interface),
+        source,
+        destination,
+    }
+}
