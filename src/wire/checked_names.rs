@@ -52,34 +52,29 @@ impl CheckedNames {
     ) -> Result<usize, ParseError> {
         let own = &message[..limit];
         let mut next = at;
-        loop {
+        let (tail, pointers, end) = loop {
             self.count_step();
-            match Step::read(own, next)? {
+            match Step::read(own, next).map_err(|fault| ParseError::new(next, fault))? {
                 Step::Label { end } => next = end,
-                Step::Root => {
-                    let whole = Known::ROOT.behind(next - at, 0);
-                    return whole
-                        .map(|_| next + 1)
-                        .map_err(|fault| ParseError::new(at, fault));
-                }
-                Step::Pointer { target } => {
-                    let tail = self.find_out(message, target);
-                    let tail = tail.ok_or(ParseError::new(next, Fault::PointerToBadName))?;
-                    let whole = tail.behind(next - at, 1);
-                    return whole
-                        .map(|_| next + 2)
-                        .map_err(|fault| ParseError::new(at, fault));
-                }
+                Step::Root => break (Known::ROOT, 0, next + 1),
+                Step::Pointer { target } => break (self.find_out(message, target), 1, next + 2),
             }
+        };
+        if tail == Known::BAD {
+            return Err(ParseError::new(next, Fault::PointerToBadName));
+        }
+        match tail.behind(next - at, pointers) {
+            Ok(_) => Ok(end),
+            Err(fault) => Err(ParseError::new(at, fault)),
         }
     }
 
     /// Returns what is known about the name at `target`, after finding it out if nothing is.
-    fn find_out(&mut self, message: &[u8], target: usize) -> Option<Known> {
+    fn find_out(&mut self, message: &[u8], target: usize) -> Known {
         if self.known[target] == Known::NOTHING {
             self.walk(message, target);
         }
-        Some(self.known[target]).filter(|&known| known != Known::BAD)
+        self.known[target]
     }
 
     /// Walks from `target` to the end of the name or to a place that is known, and remembers what
@@ -200,9 +195,8 @@ enum Step {
 
 impl Step {
     #[inline]
-    fn read(bytes: &[u8], at: usize) -> Result<Step, ParseError> {
-        let truncated = ParseError::new(at, Fault::Truncated);
-        let first = *bytes.get(at).ok_or(truncated)?;
+    fn read(bytes: &[u8], at: usize) -> Result<Step, Fault> {
+        let first = *bytes.get(at).ok_or(Fault::Truncated)?;
         match first & POINTER {
             0 if first == 0 => Ok(Step::Root),
             0 => {
@@ -210,21 +204,20 @@ impl Step {
                 if end < bytes.len() {
                     Ok(Step::Label { end })
                 } else {
-                    Err(truncated)
+                    Err(Fault::Truncated)
                 }
             }
             POINTER => {
-                let low = *bytes.get(at + 1).ok_or(truncated)?;
+                let low = *bytes.get(at + 1).ok_or(Fault::Truncated)?;
                 let target = usize::from(u16::from_be_bytes([first & !POINTER, low]));
-                let backwards = target < at;
-                let not_backwards = ParseError::new(at, Fault::PointerNotBackwards);
-                if backwards {
-                    Ok(Step::Pointer { target })
+                let pointer = Step::Pointer { target };
+                if target < at {
+                    Ok(pointer)
                 } else {
-                    Err(not_backwards)
+                    Err(Fault::PointerNotBackwards)
                 }
             }
-            _ => Err(ParseError::new(at, Fault::LabelType)),
+            _ => Err(Fault::LabelType),
         }
     }
 }

@@ -83,10 +83,12 @@ impl Index {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn questions(&self) -> &[Entry] {
         &self.questions
     }
 
+    #[inline]
     pub(super) fn records(&self) -> &[Entry] {
         &self.records
     }
@@ -101,6 +103,7 @@ impl Index {
     }
 
     /// Returns in which section the record at a place of the table is.
+    #[inline]
     pub(super) fn section_of(&self, at: usize) -> Section {
         match self.section_ends {
             [answers, _, _] if at < answers => Section::Answer,
@@ -274,7 +277,7 @@ pub(super) fn read_u16(message: &[u8], at: usize) -> u16 {
 pub(super) const RECORD_FIELDS_BYTES: usize = 10;
 
 /// Type and class of a question, in bytes. RFC 1035 §4.1.2.
-const QUESTION_FIELDS_BYTES: usize = 4;
+pub(super) const QUESTION_FIELDS_BYTES: usize = 4;
 
 /// Most questions that a message has room for: each has a name of at least one byte.
 const QUESTIONS_MAX: usize = (MESSAGE_BYTES_MAX - HEADER_BYTES) / (1 + QUESTION_FIELDS_BYTES);

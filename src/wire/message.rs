@@ -162,11 +162,13 @@ pub struct Questions<'m> {
 impl<'m> Iterator for Questions<'m> {
     type Item = QuestionRef<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<QuestionRef<'m>> {
         let entry = self.message.index.questions()[self.range.next()?];
         Some(QuestionRef::checked(self.message.bytes, entry))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.range.size_hint()
     }
@@ -196,6 +198,7 @@ pub struct Records<'m> {
 impl<'m> Iterator for Records<'m> {
     type Item = RecordRef<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<RecordRef<'m>> {
         let at = self.range.next()?;
         let index = self.message.index;
@@ -207,6 +210,7 @@ impl<'m> Iterator for Records<'m> {
         ))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.range.size_hint()
     }

@@ -38,12 +38,14 @@ pub struct NameRef<'m> {
 
 impl<'m> NameRef<'m> {
     /// Lends the name at byte `at` of a message, where a check has found one.
+    #[inline]
     pub(super) fn checked(message: &'m [u8], at: u16) -> NameRef<'m> {
         NameRef { message, at }
     }
 
     /// Returns the labels, the leftmost first, without the root.
     #[must_use]
+    #[inline]
     pub fn labels(self) -> Labels<'m> {
         Labels {
             message: self.message,
@@ -53,6 +55,7 @@ impl<'m> NameRef<'m> {
 
     /// Returns the leftmost label, or nothing for the root.
     #[must_use]
+    #[inline]
     pub fn first_label(self) -> Option<&'m [u8]> {
         self.labels().next()
     }
@@ -174,6 +177,7 @@ pub struct Labels<'m> {
 impl<'m> Iterator for Labels<'m> {
     type Item = &'m [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'m [u8]> {
         loop {
             let first = self.message[self.at];
