@@ -4,9 +4,9 @@
 //! lead to pointers, and eight hundred records may all point at the end of the longest chain that
 //! fits in a message. So what is found out about a place that a pointer leads to is remembered.
 //!
-//! Why this is linear: the labels in front of the first pointer of a name belong to that name alone,
-//! and are read once. Every place behind a pointer is walked at most twice, once to find out about
-//! it and once to write that down, and never again.
+//! Why this is linear: the labels in front of the first pointer of a name belong to that name
+//! alone, and are read once. Every place behind a pointer is walked at most twice, once to find out
+//! about it and once to write that down, and never again.
 
 use crate::wire::error::{Fault, ParseError};
 use crate::wire::name::Name;
@@ -106,7 +106,7 @@ impl CheckedNames {
         at = target;
         while at != tail_at {
             self.count_step();
-            // What is too long stays bad; what stands behind it on the way may still be short enough.
+            // What is too long stays bad; what stands behind it may still be short enough.
             if let Ok(known) = tail.behind(bytes, pointers) {
                 self.known[at] = known;
             }
@@ -135,7 +135,6 @@ impl CheckedNames {
     }
 
     #[cfg(not(test))]
-    #[allow(clippy::unused_self)]
     fn count_step(&self) {}
 }
 
@@ -160,8 +159,8 @@ impl Known {
     /// The root: one byte, no pointer.
     const ROOT: Known = Known(1);
 
-    /// Returns what is known about the name that has so many bytes of labels and so many pointers in
-    /// front of this one.
+    /// Returns what is known about the name that has so many bytes of labels and so many pointers
+    /// in front of this one.
     fn behind(self, bytes: usize, pointers: usize) -> Result<Known, Fault> {
         let bytes = bytes + usize::from(self.0 & LENGTH_MASK);
         let pointers = pointers + usize::from(self.0 >> LENGTH_BITS);

@@ -318,6 +318,27 @@ mod tests {
     }
 
     #[test]
+    fn a_label_in_front_of_others_is_another() {
+        let mut compression = Compression::new();
+        // More parents than there are chains, so that some of the labels share one.
+        let name = |number| format!("web.host-{number}");
+        let mut message = Vec::new();
+        for number in 100..400 {
+            write(&mut compression, &mut message, &name(number));
+        }
+
+        let bytes = message.len() / 300;
+        for number in 100..400 {
+            let at = u16::try_from((number - 100) * bytes).ok();
+            assert_eq!(
+                find(&mut compression, &message, &name(number)),
+                (0, at),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
     fn a_thousand_names_are_told_apart() {
         let mut compression = Compression::new();
         let names: Vec<String> = (0..1000)

@@ -1,9 +1,9 @@
 //! The table of contents of a message: where its questions and records are, and that each of them
 //! can be read.
 //!
-//! Read [RFC 1035 §4.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1) first. The counts in the
-//! header are claims: reading stops where the bytes end. What one record gets wrong in its rdata
-//! costs that record alone, since RDLENGTH says where the next one begins.
+//! Read [RFC 1035 §4.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1) first. The counts in
+//! the header are claims: reading stops where the bytes end. What one record gets wrong in its
+//! rdata costs that record alone, since RDLENGTH says where the next one begins.
 //!
 //! Not here: what a message says ([`message`](super::message)).
 
@@ -600,8 +600,9 @@ mod tests {
 
     #[test]
     fn reading_is_linear_when_names_go_on_behind_their_rdata() {
-        // A PTR record whose name begins in one byte of rdata and runs through all that follow.
-        let cut = record(12, &[1]);
+        // A record of twelve bytes, the last of which begins a label that ends where the next
+        // record has the same.
+        let cut = record(12, &[11]);
         let bytes = response(u16::MAX, &[&cut.repeat(700)]);
 
         assert!(steps_per_byte(&bytes) <= STEPS_PER_BYTE_MAX);

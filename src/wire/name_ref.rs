@@ -362,6 +362,7 @@ mod tests {
         let upper = NameRef::checked(MESSAGE, 13);
 
         assert_eq!(child, upper);
+        assert_eq!(child, child);
         assert_eq!(child, "A.Local".parse::<Name>().unwrap());
         assert_eq!("A.Local".parse::<Name>().unwrap(), child);
         assert_ne!(child, local);

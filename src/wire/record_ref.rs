@@ -1,8 +1,8 @@
 //! Questions and records, read where they stand in a message.
 //!
 //! Read [RFC 1035 §4.1.2](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.2) and
-//! [§4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3) first. What the top bit of a class
-//! means is told where they are owned ([`record`](super::record)).
+//! [§4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3) first. What the top bit of a
+//! class means is told where they are owned ([`record`](super::record)).
 
 use std::fmt;
 
