@@ -123,8 +123,8 @@ impl<'m> RdataRef<'m> {
     ///
     /// # Panics
     ///
-    /// Never for rdata that a message lends; only if a variant was put together by hand with strings
-    /// that are longer than their length byte can say.
+    /// Never for rdata that a message lends; only if a variant was put together by hand with
+    /// strings that are longer than their length byte can say.
     #[must_use]
     pub fn to_rdata(self) -> Rdata {
         match self {
@@ -166,6 +166,10 @@ impl<'m> RdataRef<'m> {
     /// # RFC
     ///
     /// 6762 §8.2.
+    ///
+    /// # Panics
+    ///
+    /// As for [`to_rdata`](Self::to_rdata).
     pub fn write_uncompressed(self, out: &mut Vec<u8>) {
         match self {
             RdataRef::A(address) => out.extend_from_slice(&address.octets()),
@@ -190,7 +194,7 @@ impl<'m> RdataRef<'m> {
             }
             RdataRef::Hinfo { cpu, os } => {
                 for string in [cpu, os] {
-                    out.push(u8::try_from(string.len()).unwrap_or(u8::MAX));
+                    out.push(u8::try_from(string.len()).expect(CHECKED));
                     out.extend_from_slice(string);
                 }
             }
@@ -557,7 +561,7 @@ mod tests {
 
     #[test]
     fn rdata_that_says_something_else_is_not_equal() {
-        let all: [(RecordType, &[u8]); 16] = [
+        let all: [(RecordType, &[u8]); 18] = [
             (RecordType::A, &[192, 0, 2, 1]),
             (RecordType::A, &[192, 0, 2, 2]),
             (RecordType::AAAA, &[1; 16]),
@@ -573,7 +577,9 @@ mod tests {
             (RecordType::HINFO, b"\x01a\0"),
             (RecordType::MX, b"\0\0\xc0\x0c"),
             (RecordType::MX, b"\0\0\xc0\x10"),
+            (RecordType::MX, b"\0\x01\xc0\x10"),
             (RecordType(9999), b"\0\0\xc0\x10"),
+            (RecordType(9999), b"\0\0\xc0\x11"),
         ];
         for (at, &(lent_type, lent)) in all.iter().enumerate() {
             for (owned_at, &(owned_type, owned)) in all.iter().enumerate() {
