@@ -1,4 +1,4 @@
-//! One cached record: how long it holds, and when to ask for it again.
+//! One cached record: how long it holds, when to ask for it again, and what speaks against it.
 //!
 //! Read RFC 6762 §5.2 and §10 first.
 
@@ -14,21 +14,49 @@ use crate::wire::Ttl;
 #[derive(Debug)]
 pub(crate) struct Cached {
     record: Record,
+    /// Numbers the records of a cache in the order in which they came.
+    arrival: u64,
     received: Instant,
     expiry: Instant,
     source: IpAddr,
     /// Share of the TTL, in thousandths, that is added to each refresh, so that hosts do not ask
     /// together.
     jitter: u8,
-    /// How many of the four refreshes are behind us.
+    /// How many refreshes, or questions about a doubt, are behind us.
     refreshes: u8,
-    /// Its owner took it back, or replaced it: it only waits for its last second to pass.
-    leaving: bool,
+    standing: Standing,
+    unanswered: Unanswered,
+    /// When a peer's query last listed it as known.
+    listed: Option<Instant>,
     bytes: usize,
 }
 
+/// What is thought of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    /// It holds for its TTL.
+    Good,
+    /// It may be wrong: from this instant on it is asked for, and goes unless it is heard again.
+    Doubted(Instant),
+    /// Its owner took it back, or replaced it: it only waits for its last second to pass.
+    Leaving,
+}
+
+/// Queries of other hosts that the record should have answered, since it was heard last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unanswered {
+    count: u8,
+    last: Option<Instant>,
+}
+
 impl Cached {
-    pub(crate) fn new(record: Record, received: Instant, source: IpAddr, jitter: u8) -> Self {
+    pub(crate) fn new(
+        record: Record,
+        arrival: u64,
+        received: Instant,
+        source: IpAddr,
+        jitter: u8,
+    ) -> Self {
         let mut rdata = Vec::new();
         record.rdata.write_uncompressed(&mut rdata);
         // The name stands in the record and in the index beside it.
@@ -37,11 +65,14 @@ impl Cached {
             bytes,
             expiry: received + record.ttl.as_duration(),
             record,
+            arrival,
             received,
             source,
             jitter,
             refreshes: 0,
-            leaving: false,
+            standing: Standing::Good,
+            unanswered: Unanswered::default(),
+            listed: None,
         }
     }
 
@@ -51,6 +82,11 @@ impl Cached {
 
     pub(crate) fn into_record(self) -> Record {
         self.record
+    }
+
+    /// Returns its number in the order in which records came to be known.
+    pub(crate) fn arrival(&self) -> u64 {
+        self.arrival
     }
 
     pub(crate) fn received(&self) -> Instant {
@@ -65,13 +101,19 @@ impl Cached {
         self.source
     }
 
-    /// Tells whether it came with the cache-flush bit: its sender holds the whole set.
+    /// Tells whether it came with the cache-flush bit and nothing speaks against it: its sender
+    /// holds the whole set, and nobody needs to ask.
     pub(crate) fn is_unique(&self) -> bool {
-        self.record.cache_flush && !self.leaving
+        self.record.cache_flush && self.is_good()
+    }
+
+    /// Tells whether nothing speaks against it.
+    pub(crate) fn is_good(&self) -> bool {
+        self.standing == Standing::Good
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving
+        self.standing == Standing::Leaving
     }
 
     /// Starts its time again.
@@ -82,23 +124,69 @@ impl Cached {
         self.expiry = received + ttl.as_duration();
         self.jitter = jitter;
         self.refreshes = 0;
-        self.leaving = false;
+        self.standing = Standing::Good;
+        self.unanswered = Unanswered::default();
     }
 
     /// Leaves it one more second, in which another holder can rescue it. RFC 6762 §10.1, §10.2.
     pub(crate) fn take_back(&mut self, now: Instant) {
         self.expiry = self.expiry.min(now + LAST_SECOND);
-        self.leaving = true;
+        self.standing = Standing::Leaving;
+    }
+
+    /// Lets it go at `end` unless it is heard again before; it is asked for from `ask` on.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.3, §10.4.
+    pub(crate) fn doubt(&mut self, ask: Instant, end: Instant) {
+        if self.standing == Standing::Good {
+            self.expiry = self.expiry.min(end);
+            self.refreshes = 0;
+            self.standing = Standing::Doubted(ask);
+        }
+    }
+
+    /// Notes that a peer's query listed it as known.
+    pub(crate) fn note_listed(&mut self, asked: Instant) {
+        self.listed = Some(asked);
+    }
+
+    /// Counts a peer's query at `asked` that it should answer. After two of them it has ten
+    /// seconds to be heard again.
+    ///
+    /// Copies of one query over two families count once, and so does what its owner need not
+    /// answer because it has just said so (RFC 6762 §6).
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.5.
+    pub(crate) fn note_unanswered(&mut self, asked: Instant) {
+        let since = |earlier: Instant| asked.saturating_duration_since(earlier);
+        let counted = |last: Instant| since(last) < UNANSWERED_DISTANCE_MIN;
+        let Unanswered { count, last } = self.unanswered;
+        let known = self.listed == Some(asked) || since(self.received) < ANSWER_DISTANCE_MIN;
+        if known || last.is_some_and(counted) || count >= UNANSWERED_MAX {
+            return;
+        }
+        self.unanswered.count += 1;
+        self.unanswered.last = Some(asked);
+        if self.unanswered.count == UNANSWERED_MAX {
+            self.expiry = self.expiry.min(asked + UNANSWERED_WAIT);
+        }
     }
 
     /// Returns when it wants to be asked for again, if it does.
     pub(crate) fn refresh_due(&self) -> Option<Instant> {
-        let percent = REFRESH_PERCENT.get(usize::from(self.refreshes))?;
-        if self.leaving {
-            return None;
+        let n = usize::from(self.refreshes);
+        match self.standing {
+            Standing::Leaving => None,
+            Standing::Doubted(since) => Some(since + *DOUBT_QUERIES.get(n)?),
+            Standing::Good => {
+                let thousandths = u32::from(*REFRESH_PERCENT.get(n)?) * 10 + u32::from(self.jitter);
+                Some(self.received + self.record.ttl.as_duration() * thousandths / 1000)
+            }
         }
-        let thousandths = u32::from(*percent) * 10 + u32::from(self.jitter);
-        Some(self.received + self.record.ttl.as_duration() * thousandths / 1000)
     }
 
     /// Counts a query at `now` as every refresh that was due by then.
@@ -108,7 +196,8 @@ impl Cached {
         }
     }
 
-    /// Returns the TTL to list it with as a known answer at `now`, if it is fresh enough for that.
+    /// Returns the TTL to list it with as a known answer at `now`, if it is fresh enough for that
+    /// and nothing speaks against it.
     ///
     /// # RFC
     ///
@@ -116,8 +205,15 @@ impl Cached {
     pub(crate) fn known_answer_ttl(&self, now: Instant) -> Option<Ttl> {
         let remaining = self.expiry.saturating_duration_since(now).as_secs();
         let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
-        let fresh = u64::from(remaining) * 2 >= u64::from(self.record.ttl.0);
-        (fresh && !self.leaving && remaining > 0).then_some(Ttl(remaining))
+        let fresh = u64::from(remaining) * 2 >= u64::from(self.record.ttl.0) && remaining > 0;
+        let sure = self.is_good() && self.unanswered.count < UNANSWERED_MAX;
+        (fresh && sure).then_some(Ttl(remaining))
+    }
+
+    /// Returns what it takes of a message at most, in bytes.
+    pub(crate) fn wire_bytes(&self) -> usize {
+        let name = self.record.name.as_bytes().len();
+        self.bytes - FIXED_BYTES - name + RECORD_FIELDS_BYTES
     }
 
     /// Returns what it takes of the cache's memory, in bytes, about.
@@ -131,12 +227,35 @@ pub(crate) fn draw_jitter(chance: &mut Chance) -> u8 {
     u8::try_from(chance.below(21)).expect("below 21")
 }
 
-/// What a record takes besides its name and rdata, in bytes: itself, its timer and its place in the
-/// index.
-const FIXED_BYTES: usize = size_of::<Cached>() + 128;
+/// What a record takes besides its name and rdata, in bytes: itself, its timer and its places in
+/// the indexes.
+const FIXED_BYTES: usize = size_of::<Cached>() + 160;
+
+/// Type, class, TTL and length of a record. RFC 1035 §4.1.3.
+const RECORD_FIELDS_BYTES: usize = 10;
 
 /// When to ask again, in hundredths of the TTL. RFC 6762 §5.2.
 const REFRESH_PERCENT: [u8; 4] = [80, 85, 90, 95];
 
+/// When to ask for a record that is doubted, from the first question on. RFC 6762 §10.4 wants two
+/// or more.
+const DOUBT_QUERIES: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
 /// How long a record stays after its owner took it back. RFC 6762 §10.1.
 const LAST_SECOND: Duration = Duration::from_secs(1);
+
+/// Queries of other hosts without an answer that speak against a record. RFC 6762 §10.5.
+const UNANSWERED_MAX: u8 = 2;
+
+/// How long it then has to be heard again. RFC 6762 §10.5.
+const UNANSWERED_WAIT: Duration = Duration::from_secs(10);
+
+/// Queries closer to each other than an answer may be late count as one. RFC 6762 §6, §6.4.
+const UNANSWERED_DISTANCE_MIN: Duration = Duration::from_millis(500);
+
+/// A record is not multicast again before. RFC 6762 §6.
+const ANSWER_DISTANCE_MIN: Duration = Duration::from_secs(1);

@@ -23,6 +23,7 @@ use crate::protocol::querying::Questions;
 use crate::protocol::querying::Role;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Watcher;
+use crate::protocol::querying::choose;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::RecordType;
@@ -63,6 +64,9 @@ type Key = (LinkId, Name);
 struct Tracked {
     interface: Interface,
     listed: bool,
+    /// Where it is reached.
+    chosen: Option<Srv>,
+    /// The host whose addresses are asked for.
     host: Option<Name>,
     reported: Reported,
 }
@@ -88,12 +92,17 @@ impl Browser {
         !self.dirty.is_empty()
     }
 
-    /// Starts to follow an instance that is listed on the link of `desk`.
+    /// Starts to follow an instance that is listed on the link of `desk`. A pointer to anything
+    /// else is passed over.
     pub(crate) fn list(&mut self, instance: &Name, desk: &mut Desk<'_>) {
+        if InstanceName::from_name(instance).is_none() {
+            return;
+        }
         let key = (desk.link(), instance.clone());
         let tracked = self.tracked.entry(key.clone()).or_insert_with(|| Tracked {
             interface: desk.interface.clone(),
             listed: false,
+            chosen: None,
             host: None,
             reported: Reported::Nothing,
         });
@@ -124,6 +133,7 @@ impl Browser {
             return;
         };
         tracked.listed = false;
+        tracked.chosen = None;
         let host = tracked.host.take();
         self.dirty.insert(key);
         let watcher = self.watcher(instance);
@@ -141,7 +151,9 @@ impl Browser {
         let Some(tracked) = self.tracked.get_mut(&key).filter(|tracked| tracked.listed) else {
             return;
         };
-        let host = best_srv(desk.cache, instance).map(|srv| srv.target.clone());
+        let before = tracked.chosen.as_ref();
+        tracked.chosen = choose(desk.cache, instance, before, desk.chance);
+        let host = tracked.chosen.as_ref().map(|srv| srv.target.clone());
         if tracked.host != host && host.is_some() {
             let before = std::mem::replace(&mut tracked.host, host.clone());
             if let Some(host) = &host {
@@ -163,7 +175,7 @@ impl Browser {
             let resolved = look(key.0).and_then(|(cache, questions)| {
                 let tracked = self.tracked.get(&key)?;
                 let wanted = self.depth == Depth::Resolved && tracked.listed;
-                wanted.then(|| resolve(&key.1, &tracked.interface, cache, questions))?
+                wanted.then(|| resolve(&key.1, tracked, cache, questions))?
             });
             let (event, done) = self.next_event(&key, resolved);
             if done {
@@ -191,9 +203,7 @@ impl Browser {
         let Some(tracked) = self.tracked.get_mut(key) else {
             return (None, true);
         };
-        let Some(name) = InstanceName::from_name(&key.1) else {
-            return (None, true);
-        };
+        let name = InstanceName::from_name(&key.1).expect("only instances are listed");
         let sighting = Sighting {
             name,
             interface: tracked.interface.clone(),
@@ -226,7 +236,7 @@ impl Browser {
 }
 
 impl Desk<'_> {
-    fn link(&self) -> LinkId {
+    pub(crate) fn link(&self) -> LinkId {
         LinkId(self.interface.index())
     }
 
@@ -260,11 +270,11 @@ pub(crate) const TXT_ASKED_MAX: u32 = 3;
 /// Puts together what is known of an instance; nothing while a part is missing.
 fn resolve(
     instance: &Name,
-    interface: &Interface,
+    tracked: &Tracked,
     cache: &Cache,
     questions: &Questions,
 ) -> Option<Instance> {
-    let srv = best_srv(cache, instance)?;
+    let srv = tracked.chosen.as_ref()?;
     let folded = srv.target.folded();
     let mut addresses: Vec<IpAddr> = Vec::new();
     for record_type in ADDRESS_TYPES {
@@ -283,7 +293,7 @@ fn resolve(
     }
     Some(Instance {
         name: InstanceName::from_name(instance)?,
-        interface: interface.clone(),
+        interface: tracked.interface.clone(),
         host: srv.target.clone(),
         port: srv.port,
         addresses,
@@ -307,24 +317,4 @@ fn txt(instance: &Name, cache: &Cache, questions: &Questions) -> Option<TxtPrope
         .map_or(0, |held| held.schedule.sent());
     let none = cache.denies(&folded, RecordType::TXT) || asked >= TXT_ASKED_MAX;
     none.then(TxtProperties::new)
-}
-
-/// Returns the SRV record to use: the lowest priority, then the one heard last.
-fn best_srv<'c>(cache: &'c Cache, instance: &Name) -> Option<&'c Srv> {
-    let folded = instance.folded();
-    let all = cache
-        .answers(&folded, RecordType::SRV)
-        .filter_map(|cached| {
-            let Rdata::Srv(srv) = &cached.record().rdata else {
-                return None;
-            };
-            Some((
-                cached.is_leaving(),
-                srv.priority,
-                std::cmp::Reverse(cached.received()),
-                srv,
-            ))
-        });
-    all.min_by_key(|(leaving, priority, age, _)| (*leaving, *priority, *age))
-        .map(|(.., srv)| srv)
 }

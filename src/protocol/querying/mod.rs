@@ -7,6 +7,7 @@
 //! - [`questions`]: all open questions of a link
 //! - [`query`]: the packets
 //! - [`browser`]: following the instances of a service type
+//! - [`selection`]: which of its SRV records to use
 //! - [`lookup`]: following the records of a name
 
 mod browser;
@@ -14,6 +15,7 @@ mod lookup;
 mod query;
 mod questions;
 mod schedule;
+mod selection;
 
 pub(crate) use browser::Browser;
 pub use browser::Depth;
@@ -21,12 +23,14 @@ pub(crate) use browser::Desk;
 pub(crate) use browser::TXT_ASKED_MAX;
 pub(crate) use lookup::Lookup;
 pub(crate) use query::write;
+pub(crate) use questions::Question;
 pub(crate) use questions::Questions;
 pub(crate) use questions::Role;
 pub(crate) use questions::Watcher;
 pub(crate) use schedule::First;
 pub(crate) use schedule::Schedule;
 pub(crate) use schedule::Turn;
+pub(crate) use selection::choose;
 
 /// Names one browse or lookup for as long as the engine lives.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
