@@ -9,6 +9,8 @@
     reason = "each test uses the part that it needs"
 )]
 
+pub mod script;
+
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
