@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use beacon::Event;
 use beacon::RecordEvent;
+use beacon::protocol::Arrival;
 use beacon::protocol::Depth;
 use beacon::protocol::Family;
 use beacon::protocol::Notice;
 use beacon::protocol::SubscriptionId;
 use beacon::wire::Class;
 use beacon::wire::Header;
+use beacon::wire::Index;
+use beacon::wire::Message;
 use beacon::wire::Name;
 use beacon::wire::Nsec;
 use beacon::wire::Question;
@@ -23,6 +26,7 @@ use beacon::wire::Ttl;
 use beacon::wire::Txt;
 use beacon::wire::Writer;
 
+use super::LINK;
 use super::Packet;
 use super::World;
 
@@ -173,6 +177,22 @@ pub fn query(asked: &[(&str, RecordType)], known: &[Record]) -> Sketch {
 }
 
 impl World {
+    /// Hands every host a peer's multicast that was written before, and leaves it out of the log.
+    pub fn deliver(&mut self, source: &str, bytes: &[u8]) {
+        let mut index = Index::default();
+        let message = Message::read(bytes, &mut index).unwrap();
+        let arrival = Arrival {
+            link: LINK,
+            source: source.parse().unwrap(),
+            destination: super::ip("224.0.0.251"),
+        };
+        for host in 0..self.hosts.len() {
+            self.with(host, |engine, now| {
+                engine.handle_message(now, &arrival, &message)
+            });
+        }
+    }
+
     /// Lets a peer multicast these answers.
     pub fn say(&mut self, source: &str, answers: &[Record]) {
         self.send(source, &response(answers).bytes());

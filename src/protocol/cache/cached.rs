@@ -25,9 +25,6 @@ pub(crate) struct Cached {
     /// How many refreshes, or questions about a doubt, are behind us.
     refreshes: u8,
     standing: Standing,
-    unanswered: Unanswered,
-    /// When a peer's query last listed it as known.
-    listed: Option<Instant>,
     bytes: usize,
 }
 
@@ -36,17 +33,14 @@ pub(crate) struct Cached {
 enum Standing {
     /// It holds for its TTL.
     Good,
+    /// It holds, though a query that it should have answered was heard at this instant.
+    Missed(Instant),
+    /// Another such query was heard: it goes unless it is heard again.
+    Unheard,
     /// It may be wrong: from this instant on it is asked for, and goes unless it is heard again.
     Doubted(Instant),
     /// Its owner took it back, or replaced it: it only waits for its last second to pass.
     Leaving,
-}
-
-/// Queries of other hosts that the record should have answered, since it was heard last.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unanswered {
-    count: u8,
-    last: Option<Instant>,
 }
 
 impl Cached {
@@ -71,8 +65,6 @@ impl Cached {
             jitter,
             refreshes: 0,
             standing: Standing::Good,
-            unanswered: Unanswered::default(),
-            listed: None,
         }
     }
 
@@ -109,7 +101,7 @@ impl Cached {
 
     /// Tells whether nothing speaks against it.
     pub(crate) fn is_good(&self) -> bool {
-        self.standing == Standing::Good
+        matches!(self.standing, Standing::Good | Standing::Missed(_))
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -125,7 +117,6 @@ impl Cached {
         self.jitter = jitter;
         self.refreshes = 0;
         self.standing = Standing::Good;
-        self.unanswered = Unanswered::default();
     }
 
     /// Leaves it one more second, in which another holder can rescue it. RFC 6762 §10.1, §10.2.
@@ -140,16 +131,11 @@ impl Cached {
     ///
     /// 6762 §10.3, §10.4.
     pub(crate) fn doubt(&mut self, ask: Instant, end: Instant) {
-        if self.standing == Standing::Good {
+        if !self.is_leaving() {
             self.expiry = self.expiry.min(end);
             self.refreshes = 0;
             self.standing = Standing::Doubted(ask);
         }
-    }
-
-    /// Notes that a peer's query listed it as known.
-    pub(crate) fn note_listed(&mut self, asked: Instant) {
-        self.listed = Some(asked);
     }
 
     /// Counts a peer's query at `asked` that it should answer. After two of them it has ten
@@ -163,16 +149,15 @@ impl Cached {
     /// 6762 §10.5.
     pub(crate) fn note_unanswered(&mut self, asked: Instant) {
         let since = |earlier: Instant| asked.saturating_duration_since(earlier);
-        let counted = |last: Instant| since(last) < UNANSWERED_DISTANCE_MIN;
-        let Unanswered { count, last } = self.unanswered;
-        let known = self.listed == Some(asked) || since(self.received) < ANSWER_DISTANCE_MIN;
-        if known || last.is_some_and(counted) || count >= UNANSWERED_MAX {
-            return;
-        }
-        self.unanswered.count += 1;
-        self.unanswered.last = Some(asked);
-        if self.unanswered.count == UNANSWERED_MAX {
-            self.expiry = self.expiry.min(asked + UNANSWERED_WAIT);
+        match self.standing {
+            Standing::Good if since(self.received) >= ANSWER_DISTANCE_MIN => {
+                self.standing = Standing::Missed(asked);
+            }
+            Standing::Missed(last) if since(last) >= MISSED_DISTANCE_MIN => {
+                self.standing = Standing::Unheard;
+                self.expiry = self.expiry.min(asked + UNHEARD_WAIT);
+            }
+            _ => {}
         }
     }
 
@@ -182,7 +167,7 @@ impl Cached {
         match self.standing {
             Standing::Leaving => None,
             Standing::Doubted(since) => Some(since + *DOUBT_QUERIES.get(n)?),
-            Standing::Good => {
+            Standing::Good | Standing::Missed(_) | Standing::Unheard => {
                 let thousandths = u32::from(*REFRESH_PERCENT.get(n)?) * 10 + u32::from(self.jitter);
                 Some(self.received + self.record.ttl.as_duration() * thousandths / 1000)
             }
@@ -206,8 +191,7 @@ impl Cached {
         let remaining = self.expiry.saturating_duration_since(now).as_secs();
         let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
         let fresh = u64::from(remaining) * 2 >= u64::from(self.record.ttl.0) && remaining > 0;
-        let sure = self.is_good() && self.unanswered.count < UNANSWERED_MAX;
-        (fresh && sure).then_some(Ttl(remaining))
+        (fresh && self.is_good()).then_some(Ttl(remaining))
     }
 
     /// Returns what it takes of a message at most, in bytes.
@@ -248,14 +232,12 @@ const DOUBT_QUERIES: [Duration; 3] = [
 /// How long a record stays after its owner took it back. RFC 6762 §10.1.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
-/// Queries of other hosts without an answer that speak against a record. RFC 6762 §10.5.
-const UNANSWERED_MAX: u8 = 2;
-
-/// How long it then has to be heard again. RFC 6762 §10.5.
-const UNANSWERED_WAIT: Duration = Duration::from_secs(10);
+/// How long a record has to be heard again after two queries were not answered with it. RFC 6762
+/// §10.5.
+const UNHEARD_WAIT: Duration = Duration::from_secs(10);
 
 /// Queries closer to each other than an answer may be late count as one. RFC 6762 §6, §6.4.
-const UNANSWERED_DISTANCE_MIN: Duration = Duration::from_millis(500);
+const MISSED_DISTANCE_MIN: Duration = Duration::from_millis(500);
 
 /// A record is not multicast again before. RFC 6762 §6.
 const ANSWER_DISTANCE_MIN: Duration = Duration::from_secs(1);

@@ -11,6 +11,7 @@
 mod cached;
 mod index;
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -224,19 +225,15 @@ impl Cache {
         !self.index.at(folded).is_empty()
     }
 
-    /// Returns a record that says the same as one in a message.
-    pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<&Cached> {
-        self.find_mut(heard).map(|cached| &*cached)
+    /// Returns the place of a record that says the same as one in a message.
+    pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<u32> {
+        let folded = heard.name().folded();
+        let digest = self.digest_heard(&folded, heard);
+        self.place_of(&folded, digest, heard)
     }
 
-    /// Notes that a peer's query at `asked` lists a record as known.
-    pub(crate) fn note_listed(&mut self, listed: &RecordRef<'_>, asked: Instant) {
-        if let Some(cached) = self.find_mut(listed) {
-            cached.note_listed(asked);
-        }
-    }
-
-    /// Counts a peer's query at `asked` against all that should answer it, but for what it listed.
+    /// Counts a peer's query at `asked` against all that should answer it, but for the records
+    /// `listed`, by place.
     ///
     /// # RFC
     ///
@@ -246,10 +243,11 @@ impl Cache {
         folded: &[u8],
         record_type: RecordType,
         asked: Instant,
+        listed: &BTreeSet<u32>,
     ) {
         for place in self.index.at(folded) {
             let cached = self.records.get_mut(*place).expect(FILLED);
-            if !answers(cached.record().record_type(), record_type) {
+            if !answers(cached.record().record_type(), record_type) || listed.contains(place) {
                 continue;
             }
             let before = cached.expiry();
@@ -360,13 +358,6 @@ impl Cache {
                 && held.class == heard.class()
                 && *held.name.folded() == *folded
         })
-    }
-
-    fn find_mut(&mut self, heard: &RecordRef<'_>) -> Option<&mut Cached> {
-        let folded = heard.name().folded();
-        let digest = self.digest_heard(&folded, heard);
-        let place = self.place_of(&folded, digest, heard)?;
-        self.records.get_mut(place)
     }
 
     fn cached_mut(&mut self, place: u32) -> &mut Cached {

@@ -349,8 +349,8 @@ impl Subscription {
                     None => {}
                 }
             }
-            (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(instance)) => {
-                browser.note_change(instance, desk);
+            (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(place)) => {
+                browser.note_change(*place, desk);
             }
             (Self::Records(lookup), _) => {
                 if let Some(news) = news {

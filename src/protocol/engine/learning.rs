@@ -115,12 +115,14 @@ pub(crate) fn observe(state: &mut LinkState, message: &Message<'_>, now: Instant
     if message.header().truncated || message.authorities().next().is_some() {
         return;
     }
+    let mut listed: BTreeSet<u32> = BTreeSet::new();
     let mut strange: BTreeSet<Box<[u8]>> = BTreeSet::new();
-    for listed in message.answers() {
-        state.cache.note_listed(&listed, now);
-        let held = state.cache.find(&listed);
+    for known in message.answers() {
+        let place = state.cache.find(&known);
+        listed.extend(place);
+        let held = place.and_then(|place| state.cache.get(place));
         if held.is_none_or(|held| held.known_answer_ttl(now).is_none()) {
-            strange.insert(Box::from(&*listed.name().folded()));
+            strange.insert(Box::from(&*known.name().folded()));
         }
     }
     for question in message.questions() {
@@ -132,7 +134,8 @@ pub(crate) fn observe(state: &mut LinkState, message: &Message<'_>, now: Instant
         if !strange.contains(&*folded) {
             state.questions.note_peer_asked(&folded, record_type, now);
         }
-        state.cache.note_unanswered(&folded, record_type, now);
+        let cache = &mut state.cache;
+        cache.note_unanswered(&folded, record_type, now, &listed);
     }
 }
 

@@ -61,8 +61,8 @@ pub(crate) struct Watcher {
 pub(crate) enum Role {
     /// Pointers to instances.
     Instances,
-    /// Part of what resolves this instance.
-    Detail(Name),
+    /// Part of what resolves the instance that has this number with its browser.
+    Detail(u32),
     /// Records wanted for themselves.
     Records,
 }
