@@ -9,6 +9,7 @@
 
 mod faults;
 
+use std::convert::Infallible;
 use std::error;
 use std::fmt;
 use std::io;
@@ -258,6 +259,14 @@ impl error::Error for Error {
 impl From<NameError> for Error {
     fn from(fault: NameError) -> Self {
         Self::Name(fault)
+    }
+}
+
+/// Lets a call that takes a text or a value, such as [`browse`](crate::Beacon::browse), take the
+/// value, of which nothing can be wrong any more.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -19,3 +19,4 @@ pub use error::{
     SubtypeFault, TxtFault,
 };
 pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status};
+pub use runtime::Figures;

@@ -5,9 +5,8 @@
 //!
 //! Not here: names, labels and text for scraping (`telemetry`).
 
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 /// A number of things that have happened. It only grows.
 ///

@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("resources", "stop meter"),
     ("lifecycle", "stop meter resources"),
     ("telemetry", "stop meter resources lifecycle"),
-    ("config", "wire resources"),
+    ("config", "wire dnssd resources"),
     ("error", "wire resources"),
     ("dnssd", "wire error"),
     ("protocol", "wire meter dnssd config error resources"),

@@ -6,6 +6,7 @@ use beacon::Event;
 use beacon::Service;
 use beacon::Status;
 use beacon::protocol::Depth;
+use beacon::protocol::Engine;
 use beacon::protocol::Notice;
 use world::World;
 use world::ms;
@@ -30,7 +31,7 @@ fn a_service_is_found_resolved_and_removed_within_a_second_of_its_goodbye() {
     world.run(secs(3));
     let resolved = events(&world, reader);
     let gone_at = world.time();
-    world.with(printer, |engine, now| engine.shutdown(now));
+    world.with(printer, Engine::shutdown);
     world.run(secs(2));
 
     let [Event::Found(found), Event::Resolved(instance)] = &resolved[..] else {

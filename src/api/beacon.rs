@@ -16,12 +16,12 @@ use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
 use crate::error::Error;
 use crate::error::Rejected;
-use crate::protocol::Counts;
 use crate::protocol::Depth;
 use crate::protocol::Event;
 use crate::protocol::Instance;
 use crate::protocol::RecordEvent;
 use crate::runtime::Command;
+use crate::runtime::Figures;
 use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
@@ -183,8 +183,9 @@ impl Beacon {
     /// # Errors
     ///
     /// [`Error::Busy`] and [`Error::Stopped`].
-    pub fn counts(&self) -> Result<Counts, Error> {
-        self.line().ask(Command::Counts)?
+    pub fn figures(&self) -> Result<Figures, Error> {
+        let counts = self.line().ask(Command::Counts)??;
+        Ok(self.handle.board().figures(counts))
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,

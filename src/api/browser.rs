@@ -63,6 +63,7 @@ impl Browser {
     }
 
     /// Makes it end after `time`, counted from this call.
+    #[must_use]
     pub fn within(self, time: Duration) -> Within {
         Within {
             browser: self,

@@ -1,9 +1,9 @@
 //! What a user holds.
 //!
-//! - [`beacon`]: the running whole
-//! - [`registration`]: a service that is published
-//! - [`browser`]: a search that goes on
-//! - [`address`]: what a lookup finds
+//! - `beacon`: the running whole
+//! - `registration`: a service that is published
+//! - `browser`: a search that goes on
+//! - `address`: what a lookup finds
 
 mod address;
 mod beacon;

@@ -1,7 +1,6 @@
 //! A received datagram: what the kernel says about it, and the slot that holds it.
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::net::slab::Slot;

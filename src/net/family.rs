@@ -3,10 +3,7 @@
 //! Read [RFC 6762 §3](https://www.rfc-editor.org/rfc/rfc6762#section-3) first.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// IPv4 or IPv6: each has a socket and a group of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -2,24 +2,15 @@
 //!
 //! Not here: what becomes of them. The loop numbers them and passes them on.
 
-use std::io;
-use std::io::IoSliceMut;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
-use std::net::SocketAddrV4;
-use std::net::SocketAddrV6;
-use std::os::fd::AsFd;
-use std::os::fd::AsRawFd;
+use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::socket::ControlMessageOwned as Control;
-use nix::sys::socket::MsgFlags;
-use nix::sys::socket::MultiHeaders;
-use nix::sys::socket::RecvMsg;
-use nix::sys::socket::SockaddrStorage;
-use nix::sys::socket::recvmmsg;
+use nix::sys::socket::{
+    ControlMessageOwned as Control, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg,
+};
 
 use crate::net::datagram::Receipt;
 use crate::net::meters::Meters;

@@ -5,15 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::net::family::Family;
-use crate::net::netlink;
-use crate::net::netlink::Dumped;
-use crate::net::netlink::Message;
-use crate::net::netlink::u32_at;
+use crate::net::netlink::{self, Dumped, Message, u32_at};
 
 /// An interface and its addresses.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,13 +57,6 @@ impl Interface {
         let near = ours.find(|(address, prefix)| is_same_subnet(*address, peer, *prefix));
         near.map(|(address, _)| address)
             .or_else(|| self.source(family))
-    }
-
-    /// Says whether `peer` is in one of the interface's subnets.
-    pub(crate) fn is_on_link(&self, peer: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|(address, prefix)| is_same_subnet(*address, peer, *prefix))
     }
 
     fn of_family(&self, family: Family) -> impl Iterator<Item = (IpAddr, u8)> + Clone {
@@ -210,6 +198,7 @@ const TENTATIVE: u32 = 0x40;
 
 #[cfg(test)]
 mod tests {
+    use nix::libc;
     use proptest::prelude::any;
     use proptest::proptest;
 
@@ -229,6 +218,35 @@ mod tests {
         assert!(same("2001:db8::1", "2001:db8:0:0:8::", 64));
         assert!(!same("2001:db8::1", "2001:db8:0:1::1", 64));
         assert!(!same("0.0.0.0", "::", 0));
+    }
+
+    #[test]
+    fn each_flag_is_one_bit_of_the_kernels() {
+        let set = |flags: Flags| {
+            let Flags {
+                up,
+                running,
+                multicast,
+                loopback,
+                point_to_point,
+            } = flags;
+            [up, running, multicast, loopback, point_to_point]
+        };
+
+        for (at, bit) in [
+            libc::IFF_UP,
+            libc::IFF_RUNNING,
+            libc::IFF_MULTICAST,
+            libc::IFF_LOOPBACK,
+            libc::IFF_POINTOPOINT,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let flags = set(flags_of(bit.unsigned_abs()));
+
+            assert_eq!(flags, std::array::from_fn(|other| other == at));
+        }
     }
 
     proptest! {

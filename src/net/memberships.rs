@@ -11,12 +11,7 @@ use std::io;
 use std::net::IpAddr;
 
 use nix::errno::Errno;
-use socket2::Domain;
-use socket2::InterfaceIndexOrAddress;
-use socket2::Protocol;
-use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use crate::net::family::Family;
 

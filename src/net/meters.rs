@@ -28,22 +28,3 @@ pub(crate) struct Meters {
     /// Times that news of the interfaces came faster than they were read.
     pub(crate) news_lost: Counter,
 }
-
-impl Meters {
-    /// Makes them all zero.
-    pub(crate) const fn new() -> Self {
-        Self {
-            received: Counter::new(),
-            kernel_drops: Counter::new(),
-            truncated: Counter::new(),
-            no_interface: Counter::new(),
-            not_joined: Counter::new(),
-            rebuilt: Counter::new(),
-            sent: Counter::new(),
-            send_deferred: Counter::new(),
-            send_dropped: Counter::new(),
-            send_failed: Counter::new(),
-            news_lost: Counter::new(),
-        }
-    }
-}

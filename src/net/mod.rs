@@ -18,7 +18,7 @@
 //! | `meters` | what is counted |
 //!
 //! Linux below, nothing Linux-only in what it offers. The loop opens a [`MulticastSocket`] a
-//! family, registers it with its poll, joins what [`choose`] chose of [`interfaces`], and from
+//! family, registers it with its poll, joins what [`choose`] chose of [`interfaces()`], and from
 //! then on: [`Intake::receive`] while there are free slots and more may wait; [`Outbox::send`];
 //! [`Outbox::flush`] when a socket is writable; [`Watch::read`] when there are news.
 
@@ -40,28 +40,15 @@ mod socket;
 mod tests;
 mod watch;
 
-pub(crate) use crate::net::datagram::Datagram;
-pub(crate) use crate::net::datagram::Receipt;
-pub(crate) use crate::net::family::Family;
-pub(crate) use crate::net::family::PORT;
+pub(crate) use crate::net::datagram::{Datagram, Receipt};
+pub(crate) use crate::net::family::{Family, PORT};
 pub(crate) use crate::net::intake::Intake;
-pub(crate) use crate::net::interfaces::Flags;
-pub(crate) use crate::net::interfaces::Interface;
-pub(crate) use crate::net::interfaces::interfaces;
+pub(crate) use crate::net::interfaces::{Interface, interfaces};
 pub(crate) use crate::net::meters::Meters;
-pub(crate) use crate::net::open_error::OpenError;
 pub(crate) use crate::net::open_error::OpenFault;
-pub(crate) use crate::net::outbox::Delivery;
-pub(crate) use crate::net::outbox::Importance;
-pub(crate) use crate::net::outbox::Outbox;
+pub(crate) use crate::net::outbox::{Importance, Outbox};
 pub(crate) use crate::net::ring::Ring;
-pub(crate) use crate::net::selection::Choice;
-pub(crate) use crate::net::selection::Refusal;
-pub(crate) use crate::net::selection::Selection;
-pub(crate) use crate::net::selection::choose;
-pub(crate) use crate::net::slab::Slab;
-pub(crate) use crate::net::slab::Slot;
-pub(crate) use crate::net::socket::MulticastSocket;
-pub(crate) use crate::net::socket::Route;
-pub(crate) use crate::net::watch::News;
-pub(crate) use crate::net::watch::Watch;
+pub(crate) use crate::net::selection::{Refusal, Selection, choose};
+pub(crate) use crate::net::slab::{Slab, Slot};
+pub(crate) use crate::net::socket::{MulticastSocket, Route};
+pub(crate) use crate::net::watch::{News, Watch};

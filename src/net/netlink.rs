@@ -4,24 +4,16 @@
 //! trusted no more than the network here: whatever bytes come, reading them ends and nothing
 //! panics.
 //!
-//! Not here: what the messages mean ([`interfaces`](crate::net::interfaces),
-//! [`watch`](crate::net::watch)).
+//! Not here: what the messages mean; that is known to `interfaces` and `watch`.
 
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::AddressFamily;
-use nix::sys::socket::MsgFlags;
-use nix::sys::socket::NetlinkAddr;
-use nix::sys::socket::SockFlag;
-use nix::sys::socket::SockProtocol;
-use nix::sys::socket::SockType;
-use nix::sys::socket::bind;
-use nix::sys::socket::recvfrom;
-use nix::sys::socket::sendto;
-use nix::sys::socket::socket;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, sendto,
+    socket,
+};
 
 /// One message: its kind, its flags and what follows its header, as far as it was received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -166,8 +158,7 @@ const ATTRIBUTE_KIND_MASK: u16 = 0x3FFF;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::any;
-    use proptest::prop_assert;
-    use proptest::proptest;
+    use proptest::{prop_assert, proptest};
 
     use super::*;
 

@@ -1,8 +1,7 @@
 //! Why a socket could not be opened, and what to change.
 
 use std::error::Error;
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use nix::errno::Errno;
 

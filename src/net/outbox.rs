@@ -6,17 +6,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 
 use crate::net::meters::Meters;
-use crate::net::socket::MulticastSocket;
-use crate::net::socket::Route;
+use crate::net::socket::{MulticastSocket, Route};
 
 /// What waits to be sent by one socket.
 pub(crate) struct Outbox {
@@ -213,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_packet_leaves_at_once_when_there_is_room() {
-        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
 
         let delivery = outbox.send_by(|_, _| Ok(()), b"x", &ROUTE, Importance::Answer, now());
 
@@ -223,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_packet_does_not_overtake_those_that_wait() {
-        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
         assert_eq!(give(&mut outbox, 1, Importance::Answer), Delivery::Deferred);
 
         let room = |_: &[u8], _: &Route| Ok(());
@@ -234,8 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn what_finds_no_room_again_keeps_its_place() {
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
+        for n in 0..3 {
+            give(&mut outbox, n, Importance::Keep);
+        }
+
+        outbox.flush_by(|_, _| Err(Errno::EAGAIN.into()), now());
+
+        assert_eq!(leaving(&mut outbox), [0, 1, 2]);
+    }
+
+    #[test]
     fn when_as_many_wait_as_may_the_oldest_answer_goes_first() {
-        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
         for n in 0..256 {
             let importance = if n % 2 == 0 {
                 Importance::Keep
@@ -258,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_must_be_kept_is_kept_and_who_comes_too_late_is_told() {
-        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
         for n in 0..256 {
             give(&mut outbox, n, Importance::Keep);
         }
@@ -273,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_refused_packet_is_counted_and_does_not_hold_up_the_next() {
-        let mut outbox = Outbox::new(Arc::new(Meters::new()));
+        let mut outbox = Outbox::new(Arc::new(Meters::default()));
         for n in 0..3 {
             give(&mut outbox, n, Importance::Keep);
         }
@@ -296,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_kernel_without_memory_is_asked_again_after_a_while_and_a_full_buffer_is_not() {
-        let (mut outbox, now) = (Outbox::new(Arc::new(Meters::new())), now());
+        let (mut outbox, now) = (Outbox::new(Arc::new(Meters::default())), now());
         give(&mut outbox, 1, Importance::Keep);
         let with_full_buffer = outbox.poll_timeout();
 

@@ -6,34 +6,19 @@
 //! Not here: how datagrams are received ([`Intake`](crate::net::Intake)) and what happens when
 //! the send buffer is full ([`Outbox`](crate::net::Outbox)).
 
-use std::io;
-use std::io::IoSlice;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
 use mio::event::Source;
 use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt;
-use socket2::Domain;
-use socket2::MsgHdr;
-use socket2::Protocol;
-use socket2::SockAddr;
-use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, MsgHdr, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::net::control::PacketInfo;
-use crate::net::family::Family;
-use crate::net::family::PORT;
+use crate::net::family::{Family, PORT};
 use crate::net::memberships::Memberships;
 use crate::net::open_error::OpenError;
 
@@ -105,10 +90,15 @@ impl MulticastSocket {
     ///
     /// # Panics
     ///
-    /// When destination or source are of the other family.
+    /// When destination or source are of the other family, or the interface is 0: the kernel would
+    /// choose one, and not ask whether it may be used.
     pub(crate) fn send(&self, bytes: &[u8], route: &Route) -> io::Result<()> {
         let families = (Family::of(route.destination.ip()), Family::of(route.source));
         assert_eq!(families, (self.family, self.family), "one family a socket");
+        assert_ne!(
+            route.interface, 0,
+            "a packet leaves by an interface that was chosen"
+        );
         if route.source == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
             return Err(Errno::EADDRNOTAVAIL.into());
         }
@@ -150,6 +140,10 @@ pub(crate) struct Route {
     /// The address of ours that it comes from. An unspecified IPv6 address lets the kernel choose.
     pub(crate) source: IpAddr,
 }
+
+// Opened by the thread that wants to know why it failed, used by the loop.
+const _: () = is_send::<MulticastSocket>();
+const fn is_send<T: Send>() {}
 
 /// What failed, for the message; and why.
 type StepError = (&'static str, io::Error);

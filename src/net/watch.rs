@@ -1,27 +1,20 @@
 //! The watch: news of interfaces and addresses, on the same poll as the packets.
 //!
 //! News say that something changed, and where; what is true is then read with
-//! [`interfaces`](crate::net::interfaces). A change told twice is harmless so, and a missed one
+//! [`interfaces`](crate::net::interfaces()). A change told twice is harmless so, and a missed one
 //! cannot leave a wrong picture for long.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::os::fd::AsRawFd;
-use std::os::fd::BorrowedFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use mio::Interest;
-use mio::Registry;
-use mio::Token;
 use mio::event::Source;
 use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 
 use crate::net::meters::Meters;
-use crate::net::netlink;
-use crate::net::netlink::Message;
-use crate::net::netlink::u32_at;
+use crate::net::netlink::{self, Message, u32_at};
 
 /// Hears what the kernel tells about interfaces and addresses.
 pub(crate) struct Watch {

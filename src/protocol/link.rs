@@ -201,7 +201,10 @@ impl Arrival {
 }
 
 /// Largest packet with its IP and UDP headers, in bytes. RFC 6762 §17.
-pub(crate) const PACKET_BYTES_MAX: usize = 9000;
+const PACKET_BYTES_MAX: usize = 9000;
+
+/// Largest message of one record over any family, in bytes; it goes in fragments. RFC 6762 §17.
+pub(crate) const FRAGMENTED_BYTES_MAX: usize = PACKET_BYTES_MAX - Family::V6.header_bytes();
 
 fn same_prefix(one: IpAddr, two: IpAddr, prefix: u8) -> bool {
     match (one, two) {

@@ -4,15 +4,15 @@
 //! run in one process under a virtual clock, and the same inputs at the same instants give the same
 //! packets.
 //!
-//! - [`engine`]: the whole; composes the wings below, which know nothing of each other
-//! - [`querying`]: asking, §5 and §7
-//! - [`claiming`]: probing, announcing and conflicts, §8 and §9
-//! - [`responding`]: answering, §6
-//! - [`cache`]: what others said, §10
-//! - [`registry`], [`zone`]: what we own, as registered and as it stands on one link
-//! - [`pack`]: records into responses
-//! - [`link`], [`event`], [`outbox`]: what goes in and out
-//! - [`timers`], [`slab`], [`chance`]: small tools
+//! - `engine`: the whole; composes the wings below, which know nothing of each other
+//! - `querying`: asking, §5 and §7
+//! - `claiming`: probing, announcing and conflicts, §8 and §9
+//! - `responding`: answering, §6
+//! - `cache`: what others said, §10
+//! - `registry`, `zone`: what we own, as registered and as it stands on one link
+//! - `pack`: records into responses
+//! - `link`, `event`, `outbox`: what goes in and out
+//! - `timers`, `slab`, `chance`: small tools
 
 mod cache;
 mod chance;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::link::PACKET_BYTES_MAX;
+use crate::protocol::link::FRAGMENTED_BYTES_MAX;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
@@ -71,8 +71,12 @@ pub(crate) fn pack(
                 }
             }
         }
-        write_extras(zone, &wanted, form, &may_ride, writer, &mut packed);
-        emit(writer.bytes(), &packed);
+        if writer.len() <= form.bytes_max {
+            write_extras(zone, &wanted, form, &may_ride, writer, &mut packed);
+        }
+        if !packed.answers.is_empty() {
+            emit(writer.bytes(), &packed);
+        }
     }
 }
 
@@ -155,15 +159,42 @@ pub(crate) fn denials(zone: &Zone, answer: Answer) -> Vec<Answer> {
         .collect()
 }
 
+/// Writes goodbyes for as many of `records` as one message holds, and returns how many that are.
+///
+/// # RFC
+///
+/// 6762 §10.1.
+pub(crate) fn write_goodbyes(records: &[Record], bytes_max: usize, writer: &mut Writer) -> usize {
+    writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
+    let goodbye = |writer: &mut Writer, record: &Record| {
+        writer.record_with(Section::Answer, record, Ttl::ZERO, record.cache_flush)
+    };
+    for (written, record) in records.iter().enumerate() {
+        let Err(Full) = goodbye(writer, record) else {
+            continue;
+        };
+        if written > 0 {
+            return written;
+        }
+        writer.begin(
+            Header::RESPONSE,
+            FRAGMENTED_BYTES_MAX,
+            SrvTargets::Compressed,
+        );
+        goodbye(writer, record).expect("what can be registered fits the largest message");
+        return 1;
+    }
+    records.len()
+}
+
 /// Returns the records of a name and type that may be sent.
-pub(crate) fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Vec<Answer> {
+fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Vec<Answer> {
     let Some(name) = zone.find(folded) else {
         return Vec::new();
     };
-    let held = zone.owner(name).records.iter().copied();
-    let usable = held.filter(|id| zone.is_usable(*id));
-    let of_type = usable.filter(|id| zone.get(*id).record.record_type() == record_type);
-    of_type.map(Answer::Record).collect()
+    let of_type = zone.of_type(name, record_type);
+    let usable = of_type.filter(|id| zone.is_usable(*id));
+    usable.map(Answer::Record).collect()
 }
 
 fn missing_family(zone: &Zone, folded: &[u8]) -> Option<Answer> {
@@ -193,7 +224,7 @@ fn write_answers(
     let mut written = packed.answers.len();
     if written == 0 {
         // RFC 6762 §17: one record that is too large for a packet goes alone, in fragments.
-        begin(form, PACKET_BYTES_MAX - 48, writer);
+        begin(form, FRAGMENTED_BYTES_MAX, writer);
         if write_one(zone, answers[0], Section::Answer, form.style, writer).is_ok() {
             packed.answers.push(answers[0]);
         }
@@ -293,4 +324,4 @@ const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 const HEADER_BYTES: usize = 12;
 
 /// A plain DNS client must not believe us for longer. RFC 6762 §6.7.
-pub(crate) const LEGACY_TTL_MAX: Ttl = Ttl(10);
+const LEGACY_TTL_MAX: Ttl = Ttl(10);

@@ -8,15 +8,17 @@
 //! verified ([`claiming`](crate::protocol::claiming)), what is answered when
 //! ([`responding`](crate::protocol::responding)).
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::protocol::link::Family;
-use crate::protocol::slab::Slab;
 use crate::wire::Name;
 use crate::wire::Nsec;
 use crate::wire::Rdata;
+use crate::wire::RdataRef;
 use crate::wire::Record;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
@@ -26,18 +28,20 @@ use crate::wire::TypeSet;
 /// The records we own on one link.
 #[derive(Debug, Default)]
 pub(crate) struct Zone {
-    names: Slab<Owner>,
-    records: Slab<Own>,
+    names: BTreeMap<NameId, Owner>,
+    records: BTreeMap<OwnId, Own>,
     by_name: HashMap<Box<[u8]>, NameId>,
+    next_id: u64,
 }
 
-/// A name that holds records of ours, or that others wait behind.
+/// A name that holds records of ours, or that others wait behind. No two names ever have the same
+/// id, so that what is kept of a name that is gone cannot be taken for another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct NameId(u32);
+pub(crate) struct NameId(u64);
 
-/// A record of ours.
+/// A record of ours. No two records ever have the same id.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OwnId(u32);
+pub(crate) struct OwnId(u64);
 
 /// What can be sent as an answer: a record, or the denial of all types that a name lacks.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -80,10 +84,11 @@ pub(crate) struct Own {
     pub(crate) record: Record,
     pub(crate) ownership: Ownership,
     pub(crate) name: NameId,
-    /// One entry for each draft that asked for this record.
-    gates: Vec<Option<NameId>>,
+    /// The names it waits behind, with how many drafts asked for it so.
+    gates: BTreeMap<Option<NameId>, usize>,
     /// When it was last multicast, for each family.
     multicast: [Option<Instant>; 2],
+    /// It was multicast, so that others hold it.
     pub(crate) announced: bool,
 }
 
@@ -91,8 +96,10 @@ pub(crate) struct Own {
 pub(crate) struct Owner {
     pub(crate) name: Name,
     pub(crate) records: Vec<OwnId>,
+    /// The pointers among them by their target: a service type may have a thousand.
+    pointers: HashMap<Box<[u8]>, OwnId>,
     /// Records that wait behind this name.
-    waiting: u32,
+    waiting: BTreeSet<OwnId>,
     verified: bool,
     nsec_multicast: [Option<Instant>; 2],
 }
@@ -101,30 +108,17 @@ impl Zone {
     /// Adds a record, or counts one more owner of it.
     pub(crate) fn add(&mut self, draft: &Draft) -> Added {
         let gate = draft.gate.as_ref().map(|name| self.intern(name));
-        if let Some(gate) = gate {
-            self.owner_mut(gate).waiting += 1;
-        }
         let name = self.intern(&draft.record.name);
-        let held = self.owner(name).records.iter().copied();
-        let held = held
-            .into_iter()
-            .find(|id| self.get(*id).record.same_record(&draft.record));
-        if let Some(id) = held {
-            self.get_mut(id).gates.push(gate);
-            return Added::Held(id);
+        let held = self.find_own(name, &draft.record);
+        let id = held.unwrap_or_else(|| self.put(name, draft));
+        *self.get_mut(id).gates.entry(gate).or_default() += 1;
+        if let Some(gate) = gate {
+            self.owner_mut(gate).waiting.insert(id);
         }
-        let mut record = draft.record.clone();
-        record.cache_flush = draft.ownership != Ownership::Shared;
-        let id = OwnId(self.records.insert(Own {
-            record,
-            ownership: draft.ownership,
-            name,
-            gates: vec![gate],
-            multicast: [None; 2],
-            announced: false,
-        }));
-        self.owner_mut(name).records.push(id);
-        Added::New(id)
+        match held {
+            Some(id) => Added::Held(id),
+            None => Added::New(id),
+        }
     }
 
     /// Takes a draft back. Returns the record with what it was when nobody else here owns it.
@@ -134,16 +128,17 @@ impl Zone {
             Some(gate) => Some(self.find(&gate.folded())?),
             None => None,
         };
-        let held = self.owner(name).records.iter().copied();
-        let id = held
-            .into_iter()
-            .find(|id| self.get(*id).record.same_record(&draft.record))?;
+        let id = self.find_own(name, &draft.record)?;
         let own = self.get_mut(id);
-        let place = own.gates.iter().position(|held| *held == gate)?;
-        own.gates.swap_remove(place);
+        let asked = own.gates.get_mut(&gate)?;
+        *asked -= 1;
+        let opened = *asked == 0;
+        if opened {
+            own.gates.remove(&gate);
+        }
         let gone = own.gates.is_empty();
-        if let Some(gate) = gate {
-            self.owner_mut(gate).waiting -= 1;
+        if let Some(gate) = gate.filter(|_| opened) {
+            self.owner_mut(gate).waiting.remove(&id);
         }
         let removed = gone.then(|| self.take(id));
         for name in [Some(name), gate].into_iter().flatten() {
@@ -152,46 +147,59 @@ impl Zone {
         removed.map(|own| (id, own))
     }
 
+    /// Returns the record of ours that says the same as `record`, which is of `name`.
+    pub(crate) fn find_own(&self, name: NameId, record: &Record) -> Option<OwnId> {
+        if let Rdata::Ptr(target) = &record.rdata {
+            return self.find_pointer(name, &target.folded());
+        }
+        let mut held = self.owner(name).records.iter().copied();
+        held.find(|id| self.get(*id).record.same_record(record))
+    }
+
     pub(crate) fn find(&self, folded: &[u8]) -> Option<NameId> {
         self.by_name.get(folded).copied()
     }
 
     pub(crate) fn get(&self, id: OwnId) -> &Own {
         self.records
-            .get(id.0)
+            .get(&id)
             .expect("an id is given back with its record")
     }
 
     pub(crate) fn get_mut(&mut self, id: OwnId) -> &mut Own {
         self.records
-            .get_mut(id.0)
+            .get_mut(&id)
             .expect("an id is given back with its record")
     }
 
     pub(crate) fn contains(&self, id: OwnId) -> bool {
-        self.records.get(id.0).is_some()
+        self.records.contains_key(&id)
     }
 
     pub(crate) fn owner(&self, id: NameId) -> &Owner {
         self.names
-            .get(id.0)
+            .get(&id)
             .expect("a name stays while anything refers to it")
     }
 
     fn owner_mut(&mut self, id: NameId) -> &mut Owner {
         self.names
-            .get_mut(id.0)
+            .get_mut(&id)
             .expect("a name stays while anything refers to it")
     }
 
     /// Tells whether anything refers to `id` still.
     pub(crate) fn has_name(&self, id: NameId) -> bool {
-        self.names.get(id.0).is_some()
+        self.names.contains_key(&id)
     }
 
     /// Returns the record of ours that says the same as one that was heard.
     pub(crate) fn find_same(&self, heard: &RecordRef<'_>) -> Option<OwnId> {
         let name = self.find(&heard.name().folded())?;
+        if let RdataRef::Ptr(target) = heard.rdata() {
+            let id = self.find_pointer(name, &target.folded())?;
+            return (self.get(id).record.class == heard.class()).then_some(id);
+        }
         let mut held = self.owner(name).records.iter().copied();
         held.find(|id| {
             let record = &self.get(*id).record;
@@ -211,24 +219,50 @@ impl Zone {
         held.filter(move |id| self.get(*id).record.record_type() == record_type)
     }
 
-    /// Returns every record, in a fixed order.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = OwnId> + '_ {
-        self.records.keys().map(OwnId)
+    /// Returns the set that an answer has to be sent with: itself if it is shared.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.2: of a unique set all records are sent, or none.
+    pub(crate) fn set_of(&self, answer: Answer) -> Vec<Answer> {
+        let Answer::Record(id) = answer else {
+            return vec![answer];
+        };
+        let own = self.get(id);
+        if own.ownership == Ownership::Shared {
+            return vec![answer];
+        }
+        let of_type = self.of_type(own.name, own.record.record_type());
+        let usable = of_type.filter(|member| *member == id || self.is_usable(*member));
+        usable.map(Answer::Record).collect()
+    }
+
+    /// Returns answers with all that belongs to their sets, each once, in the order given.
+    pub(crate) fn whole_sets(&self, answers: &[Answer]) -> Vec<Answer> {
+        let mut seen: BTreeSet<Answer> = BTreeSet::new();
+        let mut whole: Vec<Answer> = Vec::with_capacity(answers.len());
+        for answer in answers {
+            if seen.contains(answer) {
+                continue;
+            }
+            for member in self.set_of(*answer) {
+                if seen.insert(member) {
+                    whole.push(member);
+                }
+            }
+        }
+        whole
     }
 
     /// Returns every name that holds records or that records wait behind, in a fixed order.
     pub(crate) fn name_ids(&self) -> impl Iterator<Item = NameId> + '_ {
-        self.names.keys().map(NameId)
+        self.names.keys().copied()
     }
 
     /// Returns the records that wait behind any of `names`.
-    pub(crate) fn behind<'z>(
-        &'z self,
-        names: &'z BTreeSet<NameId>,
-    ) -> impl Iterator<Item = OwnId> + 'z {
-        let waits = |gate: &Option<NameId>| gate.is_some_and(|gate| names.contains(&gate));
-        self.ids()
-            .filter(move |id| self.get(*id).gates.iter().any(waits))
+    pub(crate) fn behind(&self, names: &[NameId]) -> BTreeSet<OwnId> {
+        let waiting = names.iter().flat_map(|name| &self.owner(*name).waiting);
+        waiting.copied().collect()
     }
 
     /// Returns the records of `name` that must be probed for.
@@ -252,10 +286,8 @@ impl Zone {
     ///
     /// 6762 §5: a unique record is no answer until its name was verified.
     pub(crate) fn is_usable(&self, id: OwnId) -> bool {
-        let gates = &self.get(id).gates;
-        gates
-            .iter()
-            .any(|gate| gate.is_none_or(|name| self.is_verified(name)))
+        let mut gates = self.get(id).gates.keys();
+        gates.any(|gate| gate.is_none_or(|name| self.is_verified(name)))
     }
 
     /// Returns the record that denies every type that `name` lacks, when all of the name is ours
@@ -303,9 +335,26 @@ impl Zone {
         }
     }
 
+    /// Returns before when an answer may not be multicast again over a family: `limit` after it,
+    /// or a record that it must be sent with, went last.
+    pub(crate) fn earliest(
+        &self,
+        answer: Answer,
+        family: Family,
+        limit: Duration,
+    ) -> Option<Instant> {
+        let members = self.set_of(answer).into_iter();
+        let last = members.filter_map(|member| self.last_multicast(member, family));
+        last.max().map(|at| at + limit)
+    }
+
     pub(crate) fn note_multicast(&mut self, answer: Answer, family: Family, at: Instant) {
         match answer {
-            Answer::Record(id) => self.get_mut(id).multicast[family as usize] = Some(at),
+            Answer::Record(id) => {
+                let own = self.get_mut(id);
+                own.multicast[family as usize] = Some(at);
+                own.announced = true;
+            }
             Answer::Nsec(name) => self.owner_mut(name).nsec_multicast[family as usize] = Some(at),
         }
     }
@@ -326,37 +375,74 @@ impl Zone {
         }
     }
 
+    fn find_pointer(&self, name: NameId, folded: &[u8]) -> Option<OwnId> {
+        self.owner(name).pointers.get(folded).copied()
+    }
+
+    fn put(&mut self, name: NameId, draft: &Draft) -> OwnId {
+        let mut record = draft.record.clone();
+        record.cache_flush = draft.ownership != Ownership::Shared;
+        let id = OwnId(self.take_id());
+        let owner = self.owner_mut(name);
+        owner.records.push(id);
+        if let Rdata::Ptr(target) = &record.rdata {
+            owner.pointers.insert(Box::from(&*target.folded()), id);
+        }
+        let own = Own {
+            record,
+            ownership: draft.ownership,
+            name,
+            gates: BTreeMap::new(),
+            multicast: [None; 2],
+            announced: false,
+        };
+        self.records.insert(id, own);
+        id
+    }
+
     fn intern(&mut self, name: &Name) -> NameId {
         let folded = name.folded();
         if let Some(id) = self.by_name.get(&*folded) {
             return *id;
         }
-        let id = NameId(self.names.insert(Owner {
+        let id = NameId(self.take_id());
+        let owner = Owner {
             name: name.clone(),
             records: Vec::new(),
-            waiting: 0,
+            pointers: HashMap::new(),
+            waiting: BTreeSet::new(),
             verified: false,
             nsec_multicast: [None; 2],
-        }));
+        };
+        self.names.insert(id, owner);
         self.by_name.insert(Box::from(&*folded), id);
         id
     }
 
     fn take(&mut self, id: OwnId) -> Own {
-        let own = self.records.remove(id.0).expect("found just before");
-        self.owner_mut(own.name).records.retain(|held| *held != id);
+        let own = self.records.remove(&id).expect("found just before");
+        let owner = self.owner_mut(own.name);
+        owner.records.retain(|held| *held != id);
+        if let Rdata::Ptr(target) = &own.record.rdata {
+            owner.pointers.remove(&*target.folded());
+        }
         own
     }
 
     fn forget_if_empty(&mut self, id: NameId) {
-        let Some(owner) = self.names.get(id.0) else {
+        let Some(owner) = self.names.get(&id) else {
             return;
         };
-        if owner.records.is_empty() && owner.waiting == 0 {
+        if owner.records.is_empty() && owner.waiting.is_empty() {
             let folded = owner.name.folded();
             self.by_name.remove(&*folded);
-            self.names.remove(id.0);
+            self.names.remove(&id);
         }
+    }
+
+    fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
     }
 }
 
@@ -365,3 +451,6 @@ pub(crate) const HOST_TTL: Ttl = Ttl(120);
 
 /// TTL of all other records: 75 minutes. RFC 6762 §10.
 pub(crate) const OTHER_TTL: Ttl = Ttl(4500);
+
+/// A record is not multicast again on a link before. RFC 6762 §6.
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);

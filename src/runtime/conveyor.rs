@@ -97,6 +97,7 @@ impl Crew<'_> {
 
     fn read_all<'slab>(&self, work: &Receiver<Datagram<'slab>>, done: &Sender<Datagram<'slab>>) {
         self.roll.sign();
+        log::trace!("a reader starts");
         for datagram in work {
             let frame = &mut datagram.slot.frame;
             if catch_unwind(AssertUnwindSafe(|| (self.read)(frame))).is_err() {
@@ -179,4 +180,185 @@ pub(crate) fn read(frame: &mut Frame) {
     if let Err(fault) = frame.check() {
         log::trace!("not a message: {fault}");
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use mio::Poll;
+    use mio::Token;
+    use mio::Waker;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::dnssd::HostName;
+    use crate::dnssd::Service;
+    use crate::protocol::Arrival;
+    use crate::protocol::Depth;
+    use crate::protocol::Engine;
+    use crate::protocol::Link;
+    use crate::protocol::LinkId;
+    use crate::wire::Header;
+    use crate::wire::Rdata;
+    use crate::wire::Record;
+    use crate::wire::Section;
+    use crate::wire::SrvTargets;
+    use crate::wire::Ttl;
+    use crate::wire::Writer;
+
+    #[test]
+    fn one_reader_and_eight_give_the_same_packets_and_events_byte_for_byte() {
+        let one = transcript(1);
+        let eight = transcript(8);
+
+        assert!(one.len() > 500, "{} lines", one.len());
+        let differ = one.iter().zip(&eight).find(|(one, eight)| one != eight);
+        assert_eq!(differ, None);
+        assert_eq!(one.len(), eight.len());
+    }
+
+    #[test]
+    fn a_reader_that_panics_costs_its_packet_and_nothing_else() {
+        std::panic::set_hook(Box::new(|_| {}));
+        let panics = Counter::new();
+        let messages: Vec<_> = (0..200).map(|n| pointer(n, Ttl(120))).collect();
+
+        let mut read_well = Vec::new();
+        with_conveyor(2, fragile_read, &panics, |conveyor| {
+            pass(conveyor, &messages, |_, datagram| {
+                read_well.push(datagram.slot.frame.message().is_some());
+            });
+        });
+
+        let panicked: Vec<_> = (0..200).map(|n| n % 10 != 9).collect();
+        assert_eq!(read_well, panicked);
+        assert_eq!(panics.value(), 20);
+    }
+
+    /// Feeds an engine through so many readers, and writes down all that comes out of it.
+    fn transcript(workers: usize) -> Vec<String> {
+        let origin = Instant::now();
+        let host = HostName::from_system("peer");
+        let mut engine = Engine::new(host, Limits::default(), 7, origin);
+        let link = Link::new(LINK, "test").with_address([192, 0, 2, 1].into(), 24);
+        engine.set_link(origin, link);
+        let service = Service::new("Own", "_http._tcp", 80).expect("a good service");
+        engine.register(origin, service).expect("room for one");
+        let service_type = "_http._tcp".parse().expect("a good type");
+        engine
+            .browse(origin, &service_type, Depth::Resolved)
+            .expect("room for one");
+        // A goodbye and an announcement that takes it back differ in nothing but their order.
+        let ttls = [Ttl(120), Ttl(0), Ttl(4500)];
+        let messages: Vec<_> = (0..2000).map(|n| pointer(n % 50, ttls[n % 3])).collect();
+
+        let mut lines = Vec::new();
+        with_conveyor(workers, uneven_read, &Counter::new(), |conveyor| {
+            pass(conveyor, &messages, |n, datagram| {
+                let received = origin + Duration::from_millis(40 * n);
+                let message = datagram.slot.frame.message().expect("a whole message");
+                let arrival = Arrival {
+                    link: LINK,
+                    source: datagram.receipt.source,
+                    destination: datagram.receipt.destination,
+                };
+                engine.handle_message(received, &arrival, &message);
+                while let Some(transmit) = engine.poll_transmit() {
+                    lines.push(format!("{transmit:?}"));
+                }
+                while let Some(notice) = engine.poll_event() {
+                    lines.push(format!("{n} {notice:?}").replace("Instant", ""));
+                }
+            });
+        });
+        lines
+    }
+
+    /// Sends messages through a conveyor, as many at a time as there are slots.
+    fn pass(
+        mut conveyor: Conveyor<'_>,
+        messages: &[Vec<u8>],
+        mut take: impl FnMut(u64, &Datagram<'_>),
+    ) {
+        let mut waiting = messages.iter();
+        let mut taken = 0;
+        while taken < messages.len() as u64 {
+            let (free, mut loading) = conveyor.loading();
+            while !free.is_empty() {
+                let Some(message) = waiting.next() else { break };
+                let slot = free.pop().expect("just seen");
+                slot.frame.bytes_mut()[..message.len()].copy_from_slice(message);
+                slot.frame.received(message.len());
+                loading.submit(Instant::now(), receipt(message.len()), slot);
+            }
+            while let Some(datagram) = conveyor.take() {
+                take(taken, &datagram);
+                taken += 1;
+                conveyor.give_back(datagram.slot);
+            }
+        }
+    }
+
+    fn with_conveyor(
+        workers: usize,
+        read: fn(&mut Frame),
+        panics: &Counter,
+        body: impl FnOnce(Conveyor<'_>),
+    ) {
+        let poll = Poll::new().expect("a poll");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let crew = Crew {
+            slots: 16,
+            workers,
+            bell: &Arc::new(Bell::new(waker)),
+            roll: &Roll::default(),
+            read,
+            panics,
+        };
+        crew.run(body).expect("threads can be started");
+    }
+
+    /// Reads some packets later than those behind them.
+    fn uneven_read(frame: &mut Frame) {
+        let lazy = frame.bytes().last().is_some_and(|byte| byte % 3 == 0);
+        for _ in 0..if lazy { 5 } else { 0 } {
+            thread::yield_now();
+        }
+        read(frame);
+    }
+
+    fn fragile_read(frame: &mut Frame) {
+        let mut windows = frame.bytes().windows(8);
+        let nine = windows.any(|window| window.starts_with(b"Peer ") && window[7] == b'9');
+        assert!(!nine, "a fault of the reader, on purpose");
+        read(frame);
+    }
+
+    /// Writes a response: there is a `Peer n`, or there is none any more.
+    fn pointer(n: usize, ttl: Ttl) -> Vec<u8> {
+        let name = "_http._tcp.local".parse().expect("a name");
+        let target = format!("Peer {n:03}._http._tcp.local")
+            .parse()
+            .expect("a name");
+        let mut writer = Writer::new();
+        writer.begin(Header::RESPONSE, 1472, SrvTargets::Compressed);
+        let record = Record::new(name, ttl, Rdata::Ptr(target));
+        writer
+            .record(Section::Answer, &record)
+            .expect("it is small");
+        writer.bytes().to_vec()
+    }
+
+    fn receipt(len: usize) -> Receipt {
+        Receipt {
+            source: SocketAddr::from(([192, 0, 2, 9], 5353)),
+            destination: [224, 0, 0, 251].into(),
+            interface: 1,
+            len,
+        }
+    }
+
+    const LINK: LinkId = LinkId(1);
 }

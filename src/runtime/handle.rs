@@ -24,8 +24,6 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::dnssd::HostName;
 use crate::error::Error;
-use crate::meter::Counter;
-use crate::net::Meters;
 use crate::net::Selection;
 use crate::protocol::Engine;
 use crate::runtime::Command;
@@ -36,6 +34,7 @@ use crate::runtime::conveyor::Roll;
 use crate::runtime::conveyor::read;
 use crate::runtime::event_loop::BELL;
 use crate::runtime::event_loop::EventLoop;
+use crate::runtime::figures::Board;
 use crate::runtime::network::Network;
 
 /// A running loop. Dropping it stops the loop and waits until its threads are gone.
@@ -43,6 +42,7 @@ pub(crate) struct Handle {
     line: Line,
     thread: Mutex<Option<JoinHandle<()>>>,
     roll: Arc<Roll>,
+    board: Arc<Board>,
 }
 
 /// The line to a loop, for handles that may outlive it.
@@ -70,17 +70,17 @@ impl Handle {
     /// What the system refused; nothing is left behind then.
     pub(crate) fn start(config: &Config) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
-        let poll = Poll::new().map_err(system("making an event loop"))?;
-        let waker = Waker::new(poll.registry(), BELL).map_err(system("making an event loop"))?;
+        let poll = Poll::new().map_err(system("make an event loop"))?;
+        let waker = Waker::new(poll.registry(), BELL).map_err(system("make an event loop"))?;
         let selection = match &config.interfaces {
             names if names.is_empty() => Selection::Default,
             names => Selection::Names(names.clone()),
         };
-        let meters = Arc::new(Meters::new());
-        let mut network = Network::open(config.families, selection, &meters)?;
+        let board = Arc::new(Board::default());
+        let mut network = Network::open(config.families, selection, &board.net)?;
         network
             .register(&poll)
-            .map_err(system("polling the sockets"))?;
+            .map_err(system("poll the sockets"))?;
         let host = config.host.clone().unwrap_or_else(system_host);
         let seed = config
             .seed
@@ -98,12 +98,13 @@ impl Handle {
             workers: config.workers.unwrap_or_else(default_workers),
             bell: Arc::clone(&door.bell),
             roll: Arc::clone(&roll),
+            board: Arc::clone(&board),
         };
         let (ready, started) = bounded(1);
         let thread = thread::Builder::new()
             .name("beacon-loop".into())
             .spawn(move || crew.run(event_loop, &ready))
-            .map_err(system("starting the loop's thread"))?;
+            .map_err(system("start the loop's thread"))?;
         let line = Line {
             commands,
             door,
@@ -113,17 +114,22 @@ impl Handle {
             line,
             thread: Mutex::new(Some(thread)),
             roll,
+            board,
         };
         // The loop says that its readers run, or why they do not, before it does anything else.
         match started.recv() {
             Ok(Ok(())) => Ok(handle),
-            Ok(Err(source)) => Err(system("starting the readers' threads")(source)),
+            Ok(Err(source)) => Err(system("start the readers' threads")(source)),
             Err(_) => Err(Error::Stopped),
         }
     }
 
     pub(crate) fn line(&self) -> &Line {
         &self.line
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Says goodbye, for so long at most, and returns when every thread is gone.
@@ -135,6 +141,7 @@ impl Handle {
         if thread.join().is_err() {
             log::error!("the loop ended in a panic");
         }
+        self.line.door.bell.close();
         self.wait_until_gone();
     }
 
@@ -225,19 +232,20 @@ struct CrewPlan {
     workers: usize,
     bell: Arc<Bell>,
     roll: Arc<Roll>,
+    board: Arc<Board>,
 }
 
 impl CrewPlan {
     fn run(self, event_loop: EventLoop, ready: &Sender<std::io::Result<()>>) {
         self.roll.sign();
-        let panics = Counter::new();
+        log::trace!("the loop starts");
         let crew = Crew {
             slots: self.slots,
             workers: self.workers,
             bell: &self.bell,
             roll: &self.roll,
             read,
-            panics: &panics,
+            panics: &self.board.reader_panics,
         };
         let ended = crew.run(|conveyor| {
             // Nobody waits for it any more only if the start was given up.

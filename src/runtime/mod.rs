@@ -3,18 +3,20 @@
 //! One event loop owns the sockets and the engine and waits only in `poll`. It hands packets to a
 //! fixed crew of readers and takes them back in the order in which they came.
 //!
-//! - [`handle`]: what the rest of the house holds of a running loop, and how it ends
-//! - [`command`]: what can be asked of the loop
-//! - [`event_loop`]: one turn after the other
-//! - [`conveyor`]: slots, readers and the order of receipt
-//! - [`network`]: sockets and interfaces, as the engine knows them
-//! - [`subscribers`]: from the engine to the readers of events
-//! - [`bell`]: waking the loop, once
+//! - `handle`: what the rest of the house holds of a running loop, and how it ends
+//! - `command`: what can be asked of the loop
+//! - `event_loop`: one turn after the other
+//! - `conveyor`: slots, readers and the order of receipt
+//! - `network`: sockets and interfaces, as the engine knows them
+//! - `subscribers`: from the engine to the readers of events
+//! - `figures`: what is counted on the way
+//! - `bell`: waking the loop, once
 
 mod bell;
 mod command;
 mod conveyor;
 mod event_loop;
+mod figures;
 mod handle;
 mod network;
 mod subscribers;
@@ -24,5 +26,6 @@ pub(crate) use command::Gone;
 pub(crate) use command::Opened;
 pub(crate) use command::Registered;
 pub(crate) use command::Standing;
+pub use figures::Figures;
 pub(crate) use handle::Handle;
 pub(crate) use handle::Line;

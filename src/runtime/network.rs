@@ -72,8 +72,8 @@ impl Network {
         meters: &Arc<Meters>,
     ) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
-        let watch = Watch::open(Arc::clone(meters)).map_err(system("watching the interfaces"))?;
-        let present = interfaces().map_err(system("listing the interfaces"))?;
+        let watch = Watch::open(Arc::clone(meters)).map_err(system("watch the interfaces"))?;
+        let present = interfaces().map_err(system("list the interfaces"))?;
         check_selection(&present, &selection)?;
         let wanted: &[Family] = match families {
             Families::Both => &Family::ALL,
@@ -93,7 +93,7 @@ impl Network {
                 }
                 Err(error) => {
                     let source = io::Error::other(error);
-                    return Err(system("opening a socket for multicast DNS")(source));
+                    return Err(system("open a socket for multicast DNS")(source));
                 }
             }
         }

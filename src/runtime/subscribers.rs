@@ -111,15 +111,11 @@ impl Subscribers {
         }
         while let Some(notice) = engine.poll_event() {
             match notice {
-                Notice::Browse(id, event) => self.hand_on(id, engine, now, |outlet| match outlet {
-                    Outlet::Browse(outlet) => outlet.try_send(event).is_ok(),
-                    Outlet::Records(_) => true,
-                }),
+                Notice::Browse(id, event) => {
+                    self.hand_on(id, engine, now, |outlet| outlet.send_event(event));
+                }
                 Notice::Records(id, event) => {
-                    self.hand_on(id, engine, now, |outlet| match outlet {
-                        Outlet::Records(outlet) => outlet.try_send(event).is_ok(),
-                        Outlet::Browse(_) => true,
-                    })
+                    self.hand_on(id, engine, now, |outlet| outlet.send_record(event));
                 }
                 Notice::Registration(id, status) => self.note_status(id, &status),
             }
@@ -145,15 +141,12 @@ impl Subscribers {
         id: SubscriptionId,
         engine: &mut Engine,
         now: Instant,
-        send: impl FnOnce(&Outlet) -> bool,
+        send: impl FnOnce(&Outlet),
     ) {
         let Some(reader) = self.readers.get_mut(&id) else {
             return;
         };
-        if !send(&reader.outlet) {
-            // Gone, and about to say so.
-            log::trace!("an event for a reader that is gone");
-        }
+        send(&reader.outlet);
         if reader.outlet.room() <= 1 {
             reader.paused = true;
             engine.pause(id);
@@ -205,15 +198,28 @@ impl Outlet {
         places.unwrap_or(usize::MAX) - taken
     }
 
-    fn say_lagged(&self) {
-        let said = match self {
-            Self::Browse(outlet) => outlet.try_send(Event::Lagged).is_ok(),
-            Self::Records(outlet) => outlet.try_send(RecordEvent::Lagged).is_ok(),
-        };
-        if !said {
-            log::trace!("a reader that is gone lagged");
+    fn send_event(&self, event: Event) {
+        if let Self::Browse(outlet) = self {
+            expect_room(&outlet.try_send(event));
         }
     }
+
+    fn send_record(&self, event: RecordEvent) {
+        if let Self::Records(outlet) = self {
+            expect_room(&outlet.try_send(event));
+        }
+    }
+
+    fn say_lagged(&self) {
+        self.send_event(Event::Lagged);
+        self.send_record(RecordEvent::Lagged);
+    }
+}
+
+/// A reader that is gone is about to say so; one that is there has room, or he is paused.
+fn expect_room<T>(sent: &Result<(), TrySendError<T>>) {
+    let full = matches!(sent, Err(TrySendError::Full(_)));
+    assert!(!full, "a subscription without room is paused");
 }
 
 /// While somebody lags, he is tried again after this.

@@ -176,6 +176,12 @@ impl<'m> RecordRef<'m> {
         self.section
     }
 
+    /// Returns at which byte of the message the record begins, for logs.
+    #[must_use]
+    pub fn offset(self) -> usize {
+        usize::from(self.entry.name)
+    }
+
     /// Copies the record out of the message.
     #[must_use]
     pub fn to_record(self) -> Record {

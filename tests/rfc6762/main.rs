@@ -3,6 +3,8 @@
 //! Every test names the rules that it proves on its first line. Hosts are engines under a clock of
 //! their own; peers are messages made by hand.
 
+#![allow(clippy::unwrap_used, reason = "what a test writes itself is right")]
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -1,5 +1,6 @@
 //! RFC 6762 §3 to §5: where queries go, and when.
 
+use std::slice;
 use std::time::Duration;
 
 use beacon::Event;
@@ -224,7 +225,7 @@ fn an_answer_to_a_refresh_starts_the_time_of_a_record_again() {
     let record = address("host.local", "192.0.2.9", 120);
     world.lookup(reader, "host.local", &[RecordType::A]);
     world.run_until(secs(1), |world| !world.log.is_empty());
-    world.say(PEER, &[record.clone()]);
+    world.say(PEER, slice::from_ref(&record));
 
     world.run_until(secs(100), |world| {
         world.asked_at(reader, "host.local", RecordType::A).len() == 2

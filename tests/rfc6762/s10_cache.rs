@@ -1,5 +1,7 @@
 //! RFC 6762 §10: how long what others said is believed.
 
+use std::slice;
+
 use beacon::protocol::Depth;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
@@ -128,7 +130,7 @@ fn a_set_that_arrives_in_a_burst_of_packets_stays_whole() {
     world.lookup(reader, "host.local", &[RecordType::A]);
     world.run_to(secs(1));
     for record in &all {
-        world.say(PEER, &[record.clone()]);
+        world.say(PEER, slice::from_ref(record));
         world.run(ms(100));
     }
     world.run_to(secs(20));
@@ -232,7 +234,7 @@ fn a_dead_link_takes_its_services_along_and_a_new_one_is_asked_from_the_start() 
     world.say(PEER, &[ptr(WEB, ONE, 4500)]);
     world.run_to(secs(60));
     world.with(reader, |engine, now| {
-        engine.remove_link(now, crate::world::LINK)
+        engine.remove_link(now, crate::world::LINK);
     });
     let link = world.hosts[reader].link.clone();
     world.run_to(secs(70));

@@ -3,6 +3,8 @@
 //!
 //! Every test names the rules that it proves on its first line.
 
+#![allow(clippy::unwrap_used, reason = "what a test writes itself is right")]
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -4,11 +4,14 @@
 //! A packet arrives everywhere at the instant at which it was sent, at its sender too, as on a real
 //! machine. Nothing waits: the clock jumps from deadline to deadline.
 #![allow(
+    clippy::unwrap_used,
     dead_code,
     unreachable_pub,
     reason = "each test uses the part that it needs"
 )]
 
+mod check;
+pub mod make;
 pub mod script;
 
 use std::net::IpAddr;
@@ -28,7 +31,9 @@ use beacon::protocol::Notice;
 use beacon::wire::Index;
 use beacon::wire::Message;
 use beacon::wire::Question;
+use beacon::wire::QuestionRef;
 use beacon::wire::Record;
+use beacon::wire::RecordRef;
 use beacon::wire::Section;
 
 pub const GROUP_V4: &str = "224.0.0.251:5353";
@@ -294,12 +299,7 @@ impl Packet {
 impl Decoded {
     pub fn of(message: &Message<'_>) -> Self {
         let header = message.header();
-        let section = |section| {
-            message
-                .records(section)
-                .map(|record| record.to_record())
-                .collect()
-        };
+        let section = |section| message.records(section).map(RecordRef::to_record).collect();
         Self {
             id: header.id,
             response: header.response,
@@ -309,10 +309,7 @@ impl Decoded {
             recursion_available: header.recursion_available,
             opcode: header.opcode,
             rcode: header.rcode,
-            questions: message
-                .questions()
-                .map(|question| question.to_question())
-                .collect(),
+            questions: message.questions().map(QuestionRef::to_question).collect(),
             answers: section(Section::Answer),
             authorities: section(Section::Authority),
             additionals: section(Section::Additional),

@@ -6,7 +6,6 @@ use beacon::Event;
 use beacon::RecordEvent;
 use beacon::protocol::Arrival;
 use beacon::protocol::Depth;
-use beacon::protocol::Family;
 use beacon::protocol::Notice;
 use beacon::protocol::SubscriptionId;
 use beacon::wire::Class;
@@ -188,7 +187,7 @@ impl World {
         };
         for host in 0..self.hosts.len() {
             self.with(host, |engine, now| {
-                engine.handle_message(now, &arrival, &message)
+                engine.handle_message(now, &arrival, &message);
             });
         }
     }
@@ -291,14 +290,4 @@ fn brief_record(event: &RecordEvent) -> String {
         RecordEvent::Denied { record_type, .. } => format!("0 {record_type}"),
         other => format!("{other:?}"),
     }
-}
-
-/// Tells whether a packet is a query that goes on in the next one.
-pub fn goes_on(packet: &Packet) -> bool {
-    packet.message.truncated
-}
-
-/// Tells whether a packet went over IPv4.
-pub fn over_v4(packet: &&Packet) -> bool {
-    packet.family == Family::V4
 }

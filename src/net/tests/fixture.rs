@@ -2,29 +2,16 @@
 
 use std::error::Error;
 use std::io;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mio::Events;
-use mio::Interest;
-use mio::Poll;
-use mio::Token;
+use mio::{Events, Interest, Poll, Token};
 
-use crate::net::Family;
-use crate::net::Intake;
-use crate::net::Interface;
-use crate::net::Meters;
-use crate::net::MulticastSocket;
-use crate::net::Receipt;
-use crate::net::Route;
-use crate::net::Slab;
-use crate::net::Slot;
-use crate::net::interfaces;
 use crate::net::tests::namespace::ip;
+use crate::net::{
+    Family, Intake, Interface, Meters, MulticastSocket, Receipt, Route, Slab, Slot, interfaces,
+};
 
 /// What a test hears and sends with.
 pub(super) struct Station<'slab> {
@@ -49,7 +36,7 @@ impl<'slab> Station<'slab> {
         let poll = Poll::new()?;
         poll.registry()
             .register(&mut socket, SOCKET, Interest::READABLE)?;
-        let meters = Arc::new(Meters::new());
+        let meters = Arc::new(Meters::default());
         Ok(Self {
             socket,
             intake: Intake::new(Arc::clone(&meters)),
@@ -82,7 +69,7 @@ impl<'slab> Station<'slab> {
         let more = self
             .intake
             .receive(&self.socket, &mut self.free, |receipt, slot| {
-                let bytes = slot.frame.bytes_mut()[..receipt.len].to_vec();
+                let bytes = slot.frame.bytes().to_vec();
                 heard.push(Heard { receipt, bytes });
                 lent.push(slot);
             })?;
@@ -134,19 +121,17 @@ pub(super) fn make_links(pairs: usize) {
         )
     };
     ip(&(0..pairs).map(commands).collect::<String>());
-    let ready = || {
-        let pairs = interfaces()
-            .expect("netlink answers")
-            .into_iter()
-            .filter(|i| i.index != 1);
-        pairs
-            .into_iter()
-            .all(|interface| interface.speaks(Family::V6) && interface.flags.running)
+    wait_until_ready();
+}
+
+/// Waits until every interface has a carrier and the IPv6 address that the kernel gives it.
+pub(super) fn wait_until_ready() {
+    let is_ready = |interface: &Interface| {
+        let flags = interface.flags;
+        flags.loopback || flags.running && interface.speaks(Family::V6)
     };
-    assert!(
-        eventually(ready),
-        "each interface has a carrier and an IPv6 address"
-    );
+    let ready = || interfaces().expect("netlink answers").iter().all(is_ready);
+    assert!(eventually(ready), "each interface becomes ready");
 }
 
 /// Finds an interface by its name.

@@ -1,21 +1,15 @@
 //! A network namespace for one test: whatever it sends, nobody hears.
 
 use std::any::type_name;
-use std::env;
 use std::error::Error;
-use std::fs;
-use std::io;
-use std::io::Write;
+use std::io::{self, Write};
 use std::panic::resume_unwind;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::thread;
+use std::{env, fs, thread};
 
-use nix::sched::CloneFlags;
-use nix::sched::unshare;
-use nix::unistd::Pid;
-use nix::unistd::gettid;
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Pid, gettid};
 
 /// What a test in a namespace returns, so that it can use `?`.
 pub(super) type Outcome = Result<(), Box<dyn Error>>;

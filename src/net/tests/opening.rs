@@ -1,28 +1,14 @@
 //! Opening the socket, alone and beside others.
 
 use std::error::Error;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use socket2::Domain;
-use socket2::InterfaceIndexOrAddress;
-use socket2::Protocol;
-use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
-use crate::net::Family;
-use crate::net::MulticastSocket;
-use crate::net::OpenFault;
-use crate::net::PORT;
-use crate::net::Slab;
-use crate::net::tests::fixture::Station;
-use crate::net::tests::fixture::interface;
-use crate::net::tests::fixture::make_links;
-use crate::net::tests::namespace::in_namespace;
+use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
+use crate::net::tests::namespace::{Outcome, in_namespace};
+use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab};
 
 #[test]
 fn both_families_have_a_socket_on_the_port_side_by_side() {
@@ -91,28 +77,53 @@ fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
 }
 
 #[test]
-fn a_port_that_is_not_shared_is_an_error_that_says_what_to_do() {
+fn unicast_is_spread_over_those_who_share_the_port_and_not_taken_from_them() {
     in_namespace(|| {
-        let everywhere: [SocketAddr; 2] = [
-            (Ipv4Addr::UNSPECIFIED, PORT).into(),
-            (Ipv6Addr::UNSPECIFIED, PORT).into(),
-        ];
-        for (address, family) in everywhere.into_iter().zip(Family::ALL) {
-            let _holder = UdpSocket::bind(address)?;
+        make_links(1);
+        let other = avahi(interface("a0").index)?;
+        let mut slab = Slab::new(64);
+        let mut ours = Station::open(Family::V4, &mut slab)?;
 
-            let refused = MulticastSocket::open(family).map(drop);
-
-            let error = refused.err().ok_or("the port is held")?;
-            assert_eq!((error.family, error.fault), (family, OpenFault::PortHeld));
-            let said = error.to_string();
-            assert!(
-                said.contains("5353") && said.contains("SO_REUSEPORT"),
-                "{said}"
-            );
-            assert!(said.contains(&family.to_string()), "{said}");
+        for _ in 0..40 {
+            stranger(A0)?.send_to(b"to one", (A0, PORT))?;
         }
+
+        let mut theirs = 0;
+        let mut heard = ours.hear(0)?.len();
+        other.set_nonblocking(true)?;
+        assert!(eventually(|| {
+            theirs += usize::from(other.recv(&mut [0; 16]).is_ok());
+            heard += ours.hear(0).map_or(0, |heard| heard.len());
+            theirs + heard == 40
+        }));
+        assert!(
+            theirs > 0 && heard > 0,
+            "{theirs} to the other, {heard} to us"
+        );
         Ok(())
     });
+}
+
+#[test]
+fn the_ipv6_socket_leaves_ipv4_to_others() {
+    in_namespace(|| {
+        let _v6 = MulticastSocket::open(Family::V6)?;
+
+        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT));
+
+        assert!(v4.is_ok(), "although it does not share: {v4:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn an_ipv4_port_that_is_not_shared_is_an_error_that_says_what_to_do() {
+    in_namespace(|| refused_while_held(Family::V4, Ipv4Addr::UNSPECIFIED.into()));
+}
+
+#[test]
+fn an_ipv6_port_that_is_not_shared_is_an_error_that_says_what_to_do() {
+    in_namespace(|| refused_while_held(Family::V6, Ipv6Addr::UNSPECIFIED.into()));
 }
 
 #[test]
@@ -126,6 +137,22 @@ fn a_dual_stack_holder_also_stands_in_the_way_of_ipv4_and_the_error_hints_at_it(
         assert!(said.contains("[::]"), "{said}");
         Ok(())
     });
+}
+
+fn refused_while_held(family: Family, everywhere: IpAddr) -> Outcome {
+    let _holder = UdpSocket::bind((everywhere, PORT))?;
+
+    let refused = MulticastSocket::open(family).map(drop);
+
+    let error = refused.err().ok_or("the port is held")?;
+    assert_eq!((error.family, error.fault), (family, OpenFault::PortHeld));
+    let said = error.to_string();
+    assert!(
+        said.contains("5353") && said.contains("SO_REUSEPORT"),
+        "{said}"
+    );
+    assert!(said.contains(&family.to_string()), "{said}");
+    Ok(())
 }
 
 /// A socket with the options that avahi-daemon sets.

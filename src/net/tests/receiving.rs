@@ -1,28 +1,12 @@
 //! Receiving: what the kernel says, what is discarded, and what is never lost without a count.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
-use socket2::Domain;
-use socket2::InterfaceIndexOrAddress;
-use socket2::Protocol;
-use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
-use crate::net::Family;
-use crate::net::PORT;
-use crate::net::Slab;
-use crate::net::tests::fixture::A0;
-use crate::net::tests::fixture::Station;
-use crate::net::tests::fixture::eventually;
-use crate::net::tests::fixture::interface;
-use crate::net::tests::fixture::make_links;
-use crate::net::tests::fixture::stranger;
-use crate::net::tests::namespace::Neighbor;
-use crate::net::tests::namespace::in_namespace;
-use crate::net::tests::namespace::ip;
+use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
+use crate::net::tests::namespace::{Neighbor, in_namespace, ip};
+use crate::net::{Family, PORT, Slab};
 
 #[test]
 fn a_receipt_tells_source_group_interface_and_length() {

@@ -1,31 +1,18 @@
 //! Sending: by the interface and from the address that were asked for, or not at all.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use socket2::SockRef;
 
-use crate::net::Delivery;
-use crate::net::Family;
-use crate::net::Importance;
-use crate::net::MulticastSocket;
-use crate::net::Outbox;
-use crate::net::PORT;
-use crate::net::Route;
-use crate::net::Slab;
-use crate::net::tests::fixture::A0;
-use crate::net::tests::fixture::SOCKET;
-use crate::net::tests::fixture::Station;
-use crate::net::tests::fixture::interface;
-use crate::net::tests::fixture::make_links;
-use crate::net::tests::fixture::to_group;
-use crate::net::tests::namespace::in_namespace;
-use crate::net::tests::namespace::ip;
-use crate::net::tests::namespace::set;
+use crate::net::outbox::Delivery;
+use crate::net::tests::fixture::{A0, SOCKET, Station, interface, make_links, to_group};
+use crate::net::tests::namespace::{in_namespace, ip, set};
+use crate::net::{Family, Importance, MulticastSocket, Outbox, PORT, Route, Slab};
 
 #[test]
 fn a_packet_leaves_by_its_interface_from_its_source() {
@@ -213,23 +200,29 @@ fn a_full_send_buffer_defers_and_what_waits_leaves_in_order_once_there_is_room()
     });
 }
 
-fn errno<T>(done: std::io::Result<T>) -> Option<Errno> {
-    done.err()?.raw_os_error().map(Errno::from_raw)
-}
-
 #[test]
-fn a_packet_of_the_other_family_is_a_bug() {
+fn a_packet_of_the_other_family_or_by_no_interface_is_a_bug() {
     in_namespace(|| {
         let socket = MulticastSocket::open(Family::V6)?;
-        let route = Route {
+        let other_family = Route {
             destination: (A0, PORT).into(),
             interface: 1,
             source: IpAddr::from(A0),
         };
+        let no_interface = Route {
+            destination: Family::V6.group_address(),
+            interface: 0,
+            source: Ipv6Addr::LOCALHOST.into(),
+        };
 
-        let sending = std::panic::AssertUnwindSafe(|| socket.send(b"x", &route));
-
-        assert!(std::panic::catch_unwind(sending).is_err());
+        for route in [other_family, no_interface] {
+            let sending = AssertUnwindSafe(|| socket.send(b"x", &route));
+            assert!(catch_unwind(sending).is_err(), "{route:?}");
+        }
         Ok(())
     });
+}
+
+fn errno<T>(done: io::Result<T>) -> Option<Errno> {
+    done.err()?.raw_os_error().map(Errno::from_raw)
 }

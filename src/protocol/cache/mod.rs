@@ -3,8 +3,8 @@
 //! Read RFC 6762 §10 (TTL), §10.1 (goodbye), §10.2 (cache flush) and §5.2 (refresh at 80, 85, 90
 //! and 95 %) first. Only what a local question asks for comes in here; that is decided above.
 //!
-//! - [`cached`]: one record and its clockwork
-//! - [`index`]: where a record is found
+//! - `cached`: one record and its clockwork
+//! - `index`: where a record is found
 //!
 //! Not here: which questions are asked ([`querying`](crate::protocol::querying)).
 

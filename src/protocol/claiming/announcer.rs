@@ -38,13 +38,23 @@ impl Announcer {
         self.timers.cancel(id);
     }
 
-    /// Takes out the records to announce at `now`.
-    pub(crate) fn take_due(&mut self, now: Instant, chance: &mut Chance) -> Vec<OwnId> {
+    /// Takes out the records to announce at `now`. Those that may not be sent before the time that
+    /// `earliest` gives wait until then.
+    pub(crate) fn take_due(
+        &mut self,
+        now: Instant,
+        chance: &mut Chance,
+        earliest: impl Fn(OwnId) -> Option<Instant>,
+    ) -> Vec<OwnId> {
         // A little more than a second, so that the one-second limit does not eat the second
         // announcement.
         let again = now + GAP + chance.between(GAP_MORE_MIN, GAP_MORE_MAX);
         let mut due = Vec::new();
         while let Some(id) = self.timers.pop(now) {
+            if let Some(at) = earliest(id).filter(|at| *at > now) {
+                self.timers.set(id, at);
+                continue;
+            }
             let left = self
                 .left
                 .get_mut(&id)

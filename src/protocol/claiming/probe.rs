@@ -7,6 +7,7 @@ use crate::protocol::link::Link;
 use crate::protocol::outbox::Importance;
 use crate::protocol::outbox::Outbox;
 use crate::protocol::zone::NameId;
+use crate::protocol::zone::Own;
 use crate::protocol::zone::Zone;
 use crate::wire::Class;
 use crate::wire::Full;
@@ -25,12 +26,11 @@ pub(crate) fn write(
     writer: &mut Writer,
     outbox: &mut Outbox,
 ) {
-    let bytes_max = link.message_bytes_shared();
     let mut rest = names;
     let mut many = rest.len();
     while !rest.is_empty() {
         many = many.min(rest.len());
-        while write_some(zone, &rest[..many], bytes_max, writer).is_err() && many > 1 {
+        while write_some(link, zone, &rest[..many], writer).is_err() && many > 1 {
             many = many.div_ceil(2);
         }
         outbox.multicast(link, writer.bytes(), Importance::Keep);
@@ -38,24 +38,48 @@ pub(crate) fn write(
     }
 }
 
-/// Writes one probe. What does not fit stays out; for a single name that is the best that can be
-/// done.
-fn write_some(
-    zone: &Zone,
-    names: &[NameId],
-    bytes_max: usize,
-    writer: &mut Writer,
-) -> Result<(), Full> {
+/// Returns the records that a probe for `name` proposes: all that are to be unique there.
+///
+/// # RFC
+///
+/// 6762 §8.2 wants all, §17 forbids a message of several records that is larger than a packet. So
+/// a record that does not fit beside those before it is left out, and does not count in a tie.
+pub(crate) fn proposal<'z>(link: &Link, zone: &'z Zone, name: NameId) -> Vec<&'z Own> {
+    let name_bytes = zone.owner(name).name.as_bytes().len();
+    let mut room = link.message_bytes_shared() - HEADER_BYTES - name_bytes - QUESTION_BYTES;
+    let mut rdata: Vec<u8> = Vec::new();
+    let fits = |own: &&Own| {
+        rdata.clear();
+        own.record.rdata.write_uncompressed(&mut rdata);
+        let left = room.checked_sub(RECORD_BYTES + rdata.len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    zone.unique_at(name).filter(fits).collect()
+}
+
+/// Writes one probe.
+fn write_some(link: &Link, zone: &Zone, names: &[NameId], writer: &mut Writer) -> Result<(), Full> {
+    let bytes_max = link.message_bytes_shared();
     writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
     for name in names {
         let owner = zone.owner(*name);
         writer.question(&owner.name, RecordType::ANY, Class::IN, true)?;
     }
     for name in names {
-        for own in zone.unique_at(*name) {
+        for own in proposal(link, zone, *name) {
             let record = &own.record;
             writer.record_with(Section::Authority, record, record.ttl, false)?;
         }
     }
     Ok(())
 }
+
+/// What every message begins with. RFC 1035 §4.1.1.
+const HEADER_BYTES: usize = 12;
+
+/// What a question has beside its name. RFC 1035 §4.1.2.
+const QUESTION_BYTES: usize = 4;
+
+/// What a record has beside its rdata, when its name was written before. RFC 1035 §4.1.3, §4.1.4.
+const RECORD_BYTES: usize = 2 + 10;

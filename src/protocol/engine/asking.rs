@@ -342,7 +342,7 @@ impl Subscription {
     fn note(&mut self, watcher: &Watcher, news: Option<News<'_>>, desk: &mut Desk<'_>) {
         match (self, &watcher.role) {
             (Self::Browse(_, browser), Role::Instances) => {
-                let target = news.and_then(|news| news.target());
+                let target = news.and_then(News::target);
                 match target {
                     Some((target, Change::Added)) => browser.list(target, desk),
                     Some((target, Change::Removed)) => browser.unlist(target, desk),

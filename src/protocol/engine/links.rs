@@ -62,10 +62,10 @@ impl Engine {
         for id in registrations {
             self.registry.remove(id);
         }
+        self.standings.clear();
+        self.brakes.clear();
         for state in self.links.values_mut() {
-            for owner in state.owners() {
-                state.set_drafts(owner, Vec::new(), Cause::Change, &mut self.tools);
-            }
+            state.clear_drafts(&mut self.tools);
         }
         let subscriptions: Vec<_> = self.subscriptions.keys().copied().collect();
         for id in subscriptions {

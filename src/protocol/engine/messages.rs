@@ -2,7 +2,7 @@
 //!
 //! Read RFC 6762 §6 (who may answer, and from which port), §11 (what is on the link) and §18 (the
 //! header) first. The order is that of the sections: our names first, then our answers, then what
-//! we wanted to know ([`learning`]).
+//! we wanted to know (`learning`).
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
+use crate::protocol::claiming;
 use crate::protocol::claiming::tiebreak;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::learning;
@@ -195,9 +196,8 @@ fn lost_ties(state: &LinkState, message: &Message<'_>) -> Vec<NameId> {
         let theirs: Vec<_> = proposed
             .map(|record| tiebreak::weigh_heard(&record))
             .collect();
-        let ours = state
-            .zone
-            .unique_at(name)
+        let ours = claiming::proposal(&state.link, &state.zone, name)
+            .into_iter()
             .map(|own| tiebreak::weigh(&own.record))
             .collect();
         if !theirs.is_empty() && tiebreak::compare(ours, theirs) == Ordering::Less {

@@ -5,12 +5,12 @@
 //! the time, takes out packets and events until there are none, and calls again when
 //! [`poll_timeout`](Engine::poll_timeout) says.
 //!
-//! - [`state`]: one link with all that is kept for it
-//! - [`links`]: links that come, change and go
-//! - [`messages`]: what a received message sets off
-//! - [`learning`]: what is kept of it
-//! - [`publishing`]: registrations, their names and conflicts
-//! - [`asking`]: browses and lookups
+//! - `state`: one link with all that is kept for it
+//! - `links`: links that come, change and go
+//! - `messages`: what a received message sets off
+//! - `learning`: what is kept of it
+//! - `publishing`: registrations, their names and conflicts
+//! - `asking`: browses and lookups
 
 mod asking;
 mod learning;

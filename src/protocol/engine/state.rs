@@ -32,17 +32,14 @@ use crate::protocol::responding::Responder;
 use crate::protocol::zone::Added;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Draft;
+use crate::protocol::zone::LIMIT;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Own;
 use crate::protocol::zone::OwnId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
-use crate::wire::Header;
 use crate::wire::Record;
 use crate::wire::RecordRef;
-use crate::wire::Section;
-use crate::wire::SrvTargets;
-use crate::wire::Ttl;
 use crate::wire::Writer;
 
 /// Everything about one link.
@@ -77,6 +74,17 @@ pub(crate) enum Cause {
     Change,
     /// Another host has the name. The next one is probed for after this delay.
     Conflict(Duration),
+}
+
+/// One set of records taking the place of another.
+#[derive(Debug)]
+struct Exchange {
+    cause: Cause,
+    now: Instant,
+    /// What has to be announced for it.
+    changed: BTreeSet<OwnId>,
+    /// What has to be taken back.
+    goodbyes: Vec<Record>,
 }
 
 impl LinkState {
@@ -119,38 +127,25 @@ impl LinkState {
         cause: Cause,
         tools: &mut Tools,
     ) {
-        let before = self.drafts.remove(&owner).unwrap_or_default();
-        let mut changed: BTreeSet<OwnId> = BTreeSet::new();
-        for draft in drafts.iter().filter(|draft| !before.contains(draft)) {
-            if let Added::New(id) = self.zone.add(draft) {
-                changed.insert(id);
-            }
-        }
-        let mut goodbyes: Vec<Record> = Vec::new();
-        for draft in before.iter().filter(|draft| !drafts.contains(draft)) {
-            if let Some(own) = self.remove(draft, tools.now, &mut changed) {
-                if own.announced && self.owes_goodbye(&own, cause) {
-                    goodbyes.push(own.record);
-                }
-            }
-        }
-        if !drafts.is_empty() {
-            self.drafts.insert(owner, drafts);
-        }
-        self.send_goodbyes(&goodbyes, tools);
-        self.introduce(&changed, cause, tools);
+        let mut exchange = Exchange::new(cause, tools.now);
+        self.exchange(owner, drafts, &mut exchange);
+        self.conclude(&exchange, tools);
     }
 
-    /// Returns the registrations that have records here.
-    pub(crate) fn owners(&self) -> Vec<Option<RegistrationId>> {
-        self.drafts.keys().copied().collect()
+    /// Takes back all that stands here, in as few packets as it fits.
+    pub(crate) fn clear_drafts(&mut self, tools: &mut Tools) {
+        let owners: Vec<_> = self.drafts.keys().copied().collect();
+        let mut exchange = Exchange::new(Cause::Change, tools.now);
+        for owner in owners {
+            self.exchange(owner, Vec::new(), &mut exchange);
+        }
+        self.conclude(&exchange, tools);
     }
 
     /// Starts to claim a name again: another host used it, or the link was away.
     pub(crate) fn contest(&mut self, name: NameId, delay: Duration, tools: &mut Tools) {
         self.zone.set_verified(name, false);
-        let behind: Vec<_> = self.zone.behind(&BTreeSet::from([name])).collect();
-        for id in behind {
+        for id in self.zone.behind(&[name]) {
             if !self.zone.is_usable(id) {
                 self.announcer.cancel(id);
             }
@@ -179,7 +174,7 @@ impl LinkState {
                 let Some(name) = self.zone.find(&draft.record.name.folded()) else {
                     return false;
                 };
-                self.zone.is_verified(name) && self.zone.unique_at(name).all(|own| own.announced)
+                self.zone.is_verified(name) && self.zone.unique_at(name).any(|own| own.announced)
             })
     }
 
@@ -194,7 +189,7 @@ impl LinkState {
         if !due.won.is_empty() {
             self.win(&due.won, now);
         }
-        let announced = self.announcer.take_due(now, &mut tools.chance);
+        let announced = self.take_announcements(tools);
         if !announced.is_empty() {
             self.announce(announced, tools);
         }
@@ -226,15 +221,45 @@ impl LinkState {
         all.into_iter().flatten().min()
     }
 
-    /// Takes a draft back; its siblings in a unique set have to be announced again.
-    fn remove(
+    fn exchange(
         &mut self,
-        draft: &Draft,
-        now: Instant,
-        changed: &mut BTreeSet<OwnId>,
-    ) -> Option<Own> {
+        owner: Option<RegistrationId>,
+        mut drafts: Vec<Draft>,
+        exchange: &mut Exchange,
+    ) {
+        let before = self.drafts.remove(&owner).unwrap_or_default();
+        // The same draft twice would be taken back once only.
+        let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
+        drafts.retain(|draft| {
+            !kept.contains(draft) && {
+                kept.push(draft.clone());
+                true
+            }
+        });
+        for draft in drafts.iter().filter(|draft| !before.contains(draft)) {
+            if let Added::New(id) = self.zone.add(draft) {
+                exchange.changed.insert(id);
+            }
+        }
+        for draft in before.iter().filter(|draft| !drafts.contains(draft)) {
+            self.remove(draft, exchange);
+        }
+        if !drafts.is_empty() {
+            self.drafts.insert(owner, drafts);
+        }
+    }
+
+    fn conclude(&mut self, exchange: &Exchange, tools: &mut Tools) {
+        self.send_goodbyes(&exchange.goodbyes, tools);
+        self.introduce(&exchange.changed, exchange.cause, tools);
+    }
+
+    /// Takes a draft back; its siblings in a unique set have to be announced again.
+    fn remove(&mut self, draft: &Draft, exchange: &mut Exchange) {
         let named = [Some(&draft.record.name), draft.gate.as_ref()];
         let named = named.map(|name| name.and_then(|name| self.zone.find(&name.folded())));
+        let same = named[0].and_then(|name| self.zone.find_own(name, &draft.record));
+        let usable = same.is_some_and(|id| self.zone.is_usable(id));
         let removed = self.zone.remove(draft);
         for name in named.into_iter().flatten() {
             let idle = !self.zone.has_name(name) || self.zone.unique_at(name).next().is_none();
@@ -242,20 +267,28 @@ impl LinkState {
                 self.claims.cancel(name);
             }
         }
-        let (id, own) = removed?;
+        let Some((id, own)) = removed else {
+            return;
+        };
         self.announcer.cancel(id);
-        self.responder.forget(id);
-        changed.remove(&id);
+        exchange.changed.remove(&id);
         if own.ownership != Ownership::Shared && self.zone.has_name(own.name) {
-            changed.extend(self.zone.of_type(own.name, own.record.record_type()));
+            let siblings = self.zone.of_type(own.name, own.record.record_type());
+            exchange.changed.extend(siblings);
         }
         if own.announced {
-            if self.former.len() == FORMER_MAX {
-                self.former.pop_front();
+            self.remember(own.record.clone(), exchange.now);
+            if self.owes_goodbye(&own, usable, exchange.cause) {
+                exchange.goodbyes.push(own.record);
             }
-            self.former.push_back((own.record.clone(), now));
         }
-        Some(own)
+    }
+
+    fn remember(&mut self, record: Record, now: Instant) {
+        if self.former.len() == FORMER_MAX {
+            self.former.pop_front();
+        }
+        self.former.push_back((record, now));
     }
 
     /// Tells whether a record that is gone must be taken back in so many words.
@@ -263,8 +296,9 @@ impl LinkState {
     /// # RFC
     ///
     /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
-    /// a lost conflict the name is another host's, so only shared records are taken back.
-    fn owes_goodbye(&self, own: &Own, cause: Cause) -> bool {
+    /// a lost conflict, and while one goes on, the name may be another host's, so only shared
+    /// records are taken back.
+    fn owes_goodbye(&self, own: &Own, usable: bool, cause: Cause) -> bool {
         if own.ownership == Ownership::Shared {
             return true;
         }
@@ -274,7 +308,7 @@ impl LinkState {
                 .of_type(own.name, own.record.record_type())
                 .next()
                 .is_some();
-        cause == Cause::Change && !replaced
+        cause == Cause::Change && usable && !replaced
     }
 
     /// Claims names that are new, and announces what may be used at once.
@@ -303,15 +337,24 @@ impl LinkState {
         }
     }
 
+    /// Lets names be ours, and announces what nobody could use before.
     fn win(&mut self, won: &[NameId], now: Instant) {
+        let mut fresh = self.zone.behind(won);
+        fresh.retain(|id| !self.zone.is_usable(*id));
         for name in won {
             self.zone.set_verified(*name, true);
         }
-        let won: BTreeSet<_> = won.iter().copied().collect();
-        let behind: Vec<_> = self.zone.behind(&won).collect();
-        for id in behind {
+        for id in fresh {
             self.announcer.announce(id, now);
         }
+    }
+
+    /// Takes out the records to announce by now, as far as the one-second limit lets them.
+    fn take_announcements(&mut self, tools: &mut Tools) -> Vec<OwnId> {
+        let (zone, link) = (&self.zone, &self.link);
+        let earliest = |id| earliest(zone, link, Answer::Record(id));
+        self.announcer
+            .take_due(tools.now, &mut tools.chance, earliest)
     }
 
     /// Multicasts records of ours that nobody asked for, with the denial of what their names lack.
@@ -319,33 +362,25 @@ impl LinkState {
         let now = tools.now;
         let due = due.into_iter().filter(|id| self.zone.is_usable(*id));
         let answers: Vec<_> = due.map(Answer::Record).collect();
+        let answers = self.zone.whole_sets(&answers);
+        let (zone, link) = (&self.zone, &self.link);
         let form = Form {
-            bytes_max: self.link.message_bytes_shared(),
+            bytes_max: link.message_bytes_shared(),
             style: Style::Multicast,
         };
+        let may_ride = |extra| earliest(zone, link, extra).is_none_or(|at| at <= now);
+        let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
         let mut sent: Vec<Answer> = Vec::new();
-        let (link, outbox) = (&self.link, &mut tools.outbox);
         let emit = |bytes: &[u8], packed: &Packed| {
             outbox.multicast(link, bytes, Importance::Keep);
             sent.extend(packed.answers.iter().chain(&packed.additionals));
         };
-        let writer = &mut tools.writer;
-        pack::pack(
-            &self.zone,
-            &answers,
-            form,
-            pack::denials,
-            |_| true,
-            writer,
-            emit,
-        );
-        for answer in sent {
-            for family in self.link.families() {
-                self.zone.note_multicast(answer, family, now);
+        pack::pack(zone, &answers, form, pack::denials, may_ride, writer, emit);
+        for family in self.link.families() {
+            for answer in &sent {
+                self.zone.note_multicast(*answer, family, now);
             }
-            if let Answer::Record(id) = answer {
-                self.zone.get_mut(id).announced = true;
-            }
+            self.responder.note_multicast(&sent, family);
         }
     }
 
@@ -355,28 +390,31 @@ impl LinkState {
         let bytes_max = self.link.message_bytes_shared();
         let mut rest = records;
         while !rest.is_empty() {
-            let writer = &mut tools.writer;
-            writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
-            let mut written = 0;
-            for record in rest {
-                let unique = record.cache_flush;
-                if writer
-                    .record_with(Section::Answer, record, Ttl(0), unique)
-                    .is_err()
-                {
-                    break;
-                }
-                written += 1;
-            }
-            // A record too large for a packet was announced in fragments; it is left to its TTL.
-            rest = &rest[written.max(1)..];
-            if written > 0 {
-                tools
-                    .outbox
-                    .multicast(&self.link, writer.bytes(), Importance::Keep);
-            }
+            let written = pack::write_goodbyes(rest, bytes_max, &mut tools.writer);
+            let bytes = tools.writer.bytes();
+            tools.outbox.multicast(&self.link, bytes, Importance::Keep);
+            rest = &rest[written..];
         }
     }
+}
+
+impl Exchange {
+    fn new(cause: Cause, now: Instant) -> Self {
+        Self {
+            cause,
+            now,
+            changed: BTreeSet::new(),
+            goodbyes: Vec::new(),
+        }
+    }
+}
+
+/// Returns before when an answer may not be multicast over all families of a link.
+fn earliest(zone: &Zone, link: &Link, answer: Answer) -> Option<Instant> {
+    let families = link.families();
+    families
+        .filter_map(|family| zone.earliest(answer, family, LIMIT))
+        .max()
 }
 
 /// How long what we said may come back from a reflector.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::protocol::cache::Cache;
+use crate::protocol::cache::Cached;
 use crate::protocol::cache::answers;
 use crate::protocol::event::Interface;
 use crate::protocol::event::RecordEvent;
@@ -117,8 +118,7 @@ impl Lookup {
         place: u32,
         cache: Option<&Cache>,
     ) -> Option<RecordEvent> {
-        let held = cache.and_then(|cache| cache.get(place));
-        let held = held.map(|cached| cached.record());
+        let held = cache.and_then(|cache| cache.get(place)).map(Cached::record);
         let held = held.filter(|record| self.is_answered_by(record));
         if let Some((before, _)) = self.reported.get(&(link, place)) {
             // A place that was emptied may hold something else already: that is the next event.

@@ -3,13 +3,13 @@
 //!
 //! Read RFC 6762 §5 (querying) and §7 (traffic reduction) first.
 //!
-//! - [`schedule`]: when one question is asked
-//! - [`questions`]: all open questions of a link
-//! - [`query`]: the packets
-//! - [`browser`]: following the instances of a service type
-//! - [`resolving`]: where one of them is reached
-//! - [`lookup`]: following the records of a name
-//! - [`desk`]: what both need of a link
+//! - `schedule`: when one question is asked
+//! - `questions`: all open questions of a link
+//! - `query`: the packets
+//! - `browser`: following the instances of a service type
+//! - `resolving`: where one of them is reached
+//! - `lookup`: following the records of a name
+//! - `desk`: what both need of a link
 
 mod browser;
 mod desk;

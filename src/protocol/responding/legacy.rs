@@ -10,6 +10,7 @@ use crate::protocol::zone::Zone;
 use crate::wire::Header;
 use crate::wire::Message;
 use crate::wire::Question;
+use crate::wire::QuestionRef;
 use crate::wire::RecordType;
 use crate::wire::Section;
 use crate::wire::SrvTargets;
@@ -39,7 +40,7 @@ impl Legacy {
             questions: message
                 .questions()
                 .take(QUESTIONS_MAX)
-                .map(|q| q.to_question())
+                .map(QuestionRef::to_question)
                 .collect(),
             bytes_max: wanted.clamp(PLAIN_BYTES_MAX, link_bytes_max.max(PLAIN_BYTES_MAX)),
         }
@@ -59,9 +60,12 @@ pub(crate) fn write(zone: &Zone, legacy: &Legacy, answers: &[Answer], writer: &m
             name,
             record_type,
             class,
-            ..
+            unicast,
         } = question;
-        if writer.question(name, *record_type, *class, false).is_err() {
+        if writer
+            .question(name, *record_type, *class, *unicast)
+            .is_err()
+        {
             writer.set_truncated(true);
             return;
         }

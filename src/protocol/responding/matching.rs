@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::cache::answers;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Ownership;
@@ -13,20 +12,51 @@ use crate::protocol::zone::Zone;
 use crate::wire::Class;
 use crate::wire::Message;
 use crate::wire::QuestionRef;
+use crate::wire::RecordRef;
 use crate::wire::RecordType;
 
-/// Returns what we have to say to a question; a unique set comes whole or not at all.
-pub(crate) fn answers_to(zone: &Zone, question: QuestionRef<'_>) -> Vec<Answer> {
-    if question.class() != Class::IN && question.class() != Class::ANY {
-        return Vec::new();
+/// What one question comes to.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What its sender does not know yet.
+    pub(crate) answers: Vec<Answer>,
+    /// It wants its answer by unicast.
+    pub(crate) unicast: bool,
+    /// Its sender wants the name for itself.
+    pub(crate) is_probe: bool,
+}
+
+/// Returns what we have to say to each question of a message, each asked once.
+pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
+    let known = known(zone, message);
+    let proposed = proposed(zone, message);
+    let mut seen: BTreeSet<(NameId, RecordType, bool)> = BTreeSet::new();
+    let mut asked: Vec<Asked> = Vec::new();
+    for question in message.questions() {
+        let Some(name) = subject(zone, question) else {
+            continue;
+        };
+        let record_type = question.record_type();
+        if !seen.insert((name, record_type, question.unicast())) {
+            continue;
+        }
+        let answers = unknown(zone, answers_to(zone, name, record_type), &known);
+        if !answers.is_empty() {
+            asked.push(Asked {
+                answers,
+                unicast: question.unicast(),
+                is_probe: is_probe(&proposed, name, record_type),
+            });
+        }
     }
-    let Some(name) = zone.find(&question.name().folded()) else {
-        return Vec::new();
-    };
-    let asked = question.record_type();
+    asked
+}
+
+/// Returns what we have to say to a question; a unique set comes whole or not at all.
+fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Vec<Answer> {
     let held = zone.owner(name).records.iter().copied();
     let usable = held.filter(|id| zone.is_usable(*id));
-    let matching = usable.filter(|id| answers(zone.get(*id).record.record_type(), asked));
+    let matching = usable.filter(|id| zone.get(*id).record.record_type().matches(asked));
     let found: Vec<_> = matching.map(Answer::Record).collect();
     if found.is_empty() && (zone.denies(name, asked) || is_nsec_wanted(zone, name, asked)) {
         return vec![Answer::Nsec(name)];
@@ -42,7 +72,7 @@ pub(crate) fn answers_to(zone: &Zone, question: QuestionRef<'_>) -> Vec<Answer> 
 /// 6762 §7.1.
 pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> BTreeSet<Answer> {
     let fresh = message.answers().filter_map(|record| {
-        let answer = Answer::Record(zone.find_same(&record)?);
+        let answer = same_answer(zone, &record)?;
         let half = u64::from(record.ttl().0) * 2 >= u64::from(zone.ttl(answer).0);
         half.then_some(answer)
     });
@@ -51,31 +81,18 @@ pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> BTreeSet<Answer> {
 
 /// Takes out what the sender knows. Of a unique set all must be known, since it is only ever sent
 /// whole (§10.2).
-pub(crate) fn unknown(zone: &Zone, wanted: Vec<Answer>, known: &BTreeSet<Answer>) -> Vec<Answer> {
+fn unknown(zone: &Zone, wanted: Vec<Answer>, known: &BTreeSet<Answer>) -> Vec<Answer> {
     if known.is_empty() {
         return wanted;
     }
-    let keep = |answer: &Answer| {
-        !set_of(zone, *answer)
-            .iter()
-            .all(|member| known.contains(member))
-    };
+    let keep = |answer: &Answer| !is_known(zone, *answer, known);
     wanted.into_iter().filter(keep).collect()
 }
 
-/// Returns the set that an answer has to be sent with: itself if it is shared.
-pub(crate) fn set_of(zone: &Zone, answer: Answer) -> Vec<Answer> {
-    let Answer::Record(id) = answer else {
-        return vec![answer];
-    };
-    let own = zone.get(id);
-    if own.ownership == Ownership::Shared {
-        return vec![answer];
-    }
-    let siblings = zone.owner(own.name).records.iter().copied();
-    let record_type = own.record.record_type();
-    let of_type = siblings.filter(|id| zone.get(*id).record.record_type() == record_type);
-    of_type.map(Answer::Record).collect()
+/// Tells whether an answer is known with all that it has to be sent with.
+pub(crate) fn is_known(zone: &Zone, answer: Answer, known: &BTreeSet<Answer>) -> bool {
+    let set = zone.set_of(answer);
+    set.iter().all(|member| known.contains(member))
 }
 
 /// Tells whether every answer is ours alone, so that nobody else can give it.
@@ -86,16 +103,42 @@ pub(crate) fn are_unique(zone: &Zone, answers: &[Answer]) -> bool {
     })
 }
 
-/// Tells whether a message probes for the name of one of its questions.
+/// Returns the name of ours that a question is about.
+fn subject(zone: &Zone, question: QuestionRef<'_>) -> Option<NameId> {
+    if !Class::IN.matches(question.class()) {
+        return None;
+    }
+    zone.find(&question.name().folded())
+}
+
+/// Returns the answer that says what a record says that was heard.
+fn same_answer(zone: &Zone, heard: &RecordRef<'_>) -> Option<Answer> {
+    if heard.record_type() != RecordType::NSEC {
+        return zone.find_same(heard).map(Answer::Record);
+    }
+    let name = zone.find(&heard.name().folded())?;
+    let nsec = zone.nsec(name)?;
+    (heard.class() == nsec.class && heard.rdata() == nsec.rdata).then_some(Answer::Nsec(name))
+}
+
+/// Returns the records that a message proposes at names of ours.
+fn proposed(zone: &Zone, message: &Message<'_>) -> BTreeSet<(NameId, RecordType)> {
+    let ours = message.authorities().filter_map(|record| {
+        let name = zone.find(&record.name().folded())?;
+        Some((name, record.record_type()))
+    });
+    ours.collect()
+}
+
+/// Tells whether a question is a probe.
 ///
 /// # RFC
 ///
-/// 6762 §6: it does exactly when its authority section holds a record that answers the question.
-pub(crate) fn is_probe_for(message: &Message<'_>, question: QuestionRef<'_>) -> bool {
-    message.authorities().any(|proposed| {
-        proposed.name() == question.name()
-            && answers(proposed.record_type(), question.record_type())
-    })
+/// 6762 §6: it is exactly when the authority section holds a record that answers it.
+fn is_probe(proposed: &BTreeSet<(NameId, RecordType)>, name: NameId, asked: RecordType) -> bool {
+    let at_name = (name, RecordType(0))..=(name, RecordType(u16::MAX));
+    let mut at_name = proposed.range(at_name);
+    at_name.any(|(_, record_type)| record_type.matches(asked))
 }
 
 fn is_nsec_wanted(zone: &Zone, name: NameId, asked: RecordType) -> bool {

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::protocol::chance::Chance;
 use crate::protocol::zone::Answer;
 
 /// The answers that wait to be multicast over one family of a link.
@@ -55,10 +54,15 @@ impl Pending {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
         };
-        let room = wait.unfinished.len() < UNFINISHED_MAX;
-        match asker {
-            Asker::Unfinished(source) if room => wait.unfinished.push((source, due)),
-            _ => wait.due = Some(wait.due.map_or(due, |before| before.min(due))),
+        let Asker::Unfinished(source) = asker else {
+            wait.due = Some(wait.due.map_or(due, |before| before.min(due)));
+            return;
+        };
+        wait.unfinished.retain(|(asker, _)| *asker != source);
+        if wait.unfinished.len() < UNFINISHED_MAX {
+            wait.unfinished.push((source, due));
+        } else {
+            wait.due = Some(wait.due.map_or(due, |before| before.min(due)));
         }
     }
 
@@ -72,9 +76,8 @@ impl Pending {
         }
     }
 
-    /// Waits on for an asker that announces yet another packet.
-    pub(crate) fn extend(&mut self, source: SocketAddr, now: Instant, chance: &mut Chance) {
-        let due = now + unfinished_delay(chance);
+    /// Waits until `due` for an asker that announces yet another packet.
+    pub(crate) fn extend(&mut self, source: SocketAddr, due: Instant) {
         for wait in self.answers.values_mut() {
             for (asker, at) in &mut wait.unfinished {
                 if *asker == source {
@@ -142,11 +145,6 @@ impl Wait {
             self.at() + HOLD_BACK_MAX
         }
     }
-}
-
-/// Returns how long an asker is given for its next packet. RFC 6762 §6, §7.2.
-pub(crate) fn unfinished_delay(chance: &mut Chance) -> Duration {
-    chance.between(Duration::from_millis(400), Duration::from_millis(500))
 }
 
 /// An answer waits this long for company at most. RFC 6762 §6.4.

@@ -4,9 +4,8 @@
 //! DNS clients) first.
 //!
 //! Not here: which records answer ([`matching`](crate::protocol::responding)), how they wait
-//! ([`pending`](crate::protocol::responding)).
+//! ([`pending`](crate::protocol::responding), [`replies`](crate::protocol::responding)).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -22,13 +21,15 @@ use crate::protocol::pack::Packed;
 use crate::protocol::pack::Style;
 use crate::protocol::responding::delay;
 use crate::protocol::responding::delay::Haste;
-use crate::protocol::responding::legacy;
 use crate::protocol::responding::legacy::Legacy;
 use crate::protocol::responding::matching;
+use crate::protocol::responding::matching::Asked;
 use crate::protocol::responding::pending::Asker;
 use crate::protocol::responding::pending::Pending;
+use crate::protocol::responding::replies::Replies;
+use crate::protocol::responding::replies::Reply;
 use crate::protocol::zone::Answer;
-use crate::protocol::zone::OwnId;
+use crate::protocol::zone::LIMIT;
 use crate::protocol::zone::Zone;
 use crate::wire::Message;
 use crate::wire::Writer;
@@ -37,25 +38,16 @@ use crate::wire::Writer;
 #[derive(Debug, Default)]
 pub(crate) struct Responder {
     pending: [Pending; 2],
-    replies: Vec<Reply>,
-    pub(crate) replies_refused: u64,
+    replies: Replies,
 }
 
-/// Answers for one host alone.
-#[derive(Debug)]
-struct Reply {
-    due: Instant,
-    to: SocketAddr,
-    answers: Vec<Answer>,
-    legacy: Option<Legacy>,
-}
-
-/// What one query comes to.
-struct Asked<'a> {
+/// A query, as far as it says who gets its answers and when.
+struct Query<'a> {
     now: Instant,
     arrival: &'a Arrival,
-    haste: Haste,
-    asker: Asker,
+    on_link: bool,
+    unfinished: bool,
+    many: bool,
 }
 
 impl Responder {
@@ -73,50 +65,19 @@ impl Responder {
             self.handle_continuation(now, arrival, message, zone, chance);
             return;
         }
-        if arrival.source.port() != MDNS_PORT {
-            self.handle_legacy(now, arrival, link, message, zone, chance);
-            return;
-        }
-        let known = matching::known(zone, message);
-        let unfinished = message.header().truncated;
-        let mut by_unicast: Vec<Answer> = Vec::new();
-        let mut asked = Asked::new(now, arrival, message);
-        for question in message.questions() {
-            let is_probe = matching::is_probe_for(message, question);
-            let answers = matching::answers_to(zone, question);
-            let answers = matching::unknown(zone, answers, &known);
-            asked.haste = if is_probe {
-                Haste::Prompt
-            } else if unfinished {
-                Haste::Unfinished
-            } else if message.question_count() == 1 && matching::are_unique(zone, &answers) {
-                Haste::Prompt
-            } else {
-                Haste::Spread
-            };
-            let direct = !arrival.is_multicast();
-            let unicast = (question.unicast() || direct) && link.is_on_link(arrival.source.ip());
-            if unicast {
-                self.answer_by_unicast(&asked, is_probe, &answers, zone, chance, &mut by_unicast);
-            } else {
-                self.answer_by_multicast(&asked, is_probe, &answers, zone, chance);
-            }
-        }
-        if !by_unicast.is_empty() {
-            let probing = message.authorities().next().is_some();
-            let single = message.question_count() == 1;
-            let prompt = probing || single && matching::are_unique(zone, &by_unicast);
-            let haste = match (unfinished && !probing, prompt) {
-                (true, _) => Haste::Unfinished,
-                (_, true) => Haste::Prompt,
-                _ => Haste::Spread,
-            };
-            self.reply(
-                delay::due(haste, now, chance),
-                arrival.source,
-                by_unicast,
-                None,
-            );
+        let query = Query {
+            now,
+            arrival,
+            on_link: link.is_on_link(arrival.source.ip()),
+            unfinished: message.header().truncated,
+            many: message.question_count() > 1,
+        };
+        let asked = matching::asked(zone, message);
+        if arrival.source.port() == MDNS_PORT {
+            self.answer(&query, asked, zone, chance);
+        } else if query.on_link {
+            let legacy = Legacy::new(message, link.message_bytes_max(arrival.family()));
+            self.answer_plainly(&query, asked, legacy, zone, chance);
         }
     }
 
@@ -138,32 +99,35 @@ impl Responder {
             let Some(answer) = zone.find_same(&heard).map(Answer::Record) else {
                 continue;
             };
-            let set = matching::set_of(zone, answer);
             let ttl = zone.ttl(answer);
             if u64::from(heard.ttl().0) * 2 < u64::from(ttl.0) {
-                if zone.stands(answer) {
-                    for member in set {
-                        let earliest = earliest(zone, member, family, LIMIT);
-                        let pending = &mut self.pending[family as usize];
-                        pending.want(member, Asker::Finished, now, earliest, true);
-                    }
-                }
+                self.repeat(now, answer, family, zone);
             } else if heard.ttl() >= ttl && arrival.is_multicast() {
                 let said = |member: &Answer| says(zone, message, *member);
-                if self.pending[family as usize].is_wanted(answer) && set.iter().all(said) {
-                    self.pending[family as usize].cancel(answer);
+                let pending = &mut self.pending[family as usize];
+                if pending.is_wanted(answer) && zone.set_of(answer).iter().all(said) {
+                    pending.cancel(answer);
                 }
             }
         }
     }
 
-    /// Forgets a record that is no longer ours.
-    pub(crate) fn forget(&mut self, id: OwnId) {
-        for pending in &mut self.pending {
-            pending.cancel(Answer::Record(id));
+    /// Says again at once what others may have lost.
+    pub(crate) fn repeat(&mut self, now: Instant, answer: Answer, family: Family, zone: &Zone) {
+        if !zone.stands(answer) {
+            return;
         }
-        for reply in &mut self.replies {
-            reply.answers.retain(|answer| *answer != Answer::Record(id));
+        let earliest = zone.earliest(answer, family, LIMIT);
+        for member in zone.set_of(answer) {
+            let pending = &mut self.pending[family as usize];
+            pending.want(member, Asker::Finished, now, earliest, true);
+        }
+    }
+
+    /// Takes note of what was multicast over a family: whoever waited for it has it.
+    pub(crate) fn note_multicast(&mut self, sent: &[Answer], family: Family) {
+        for answer in sent {
+            self.pending[family as usize].cancel(*answer);
         }
     }
 
@@ -176,27 +140,23 @@ impl Responder {
         writer: &mut Writer,
         outbox: &mut Outbox,
     ) {
-        for family in link.families() {
+        for family in Family::BOTH {
             let mut due = self.pending[family as usize].take_due(now);
             due.retain(|answer| zone.stands(*answer));
-            if !due.is_empty() {
-                multicast(now, link, family, &due, zone, writer, outbox);
+            // A family may have left the link since.
+            if !due.is_empty() && link.families().any(|used| used == family) {
+                let sent = multicast(now, link, family, &due, zone, writer, outbox);
+                self.note_multicast(&sent, family);
             }
         }
-        let (due, later) = std::mem::take(&mut self.replies)
-            .into_iter()
-            .partition(|reply| reply.due <= now);
-        self.replies = later;
-        for reply in due {
-            send_reply(link, &reply, zone, writer, outbox);
+        for reply in self.replies.take_due(now) {
+            reply.send(link, zone, writer, outbox);
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let pending = self.pending.iter().filter_map(Pending::poll_timeout);
-        pending
-            .chain(self.replies.iter().map(|reply| reply.due))
-            .min()
+        pending.chain(self.replies.poll_timeout()).min()
     }
 
     /// Takes in further known answers of a query that had more than one packet holds. RFC 6762
@@ -209,151 +169,129 @@ impl Responder {
         zone: &Zone,
         chance: &mut Chance,
     ) {
+        let (source, pending) = (arrival.source, &mut self.pending[arrival.family() as usize]);
         let known = matching::known(zone, message);
-        let pending = &mut self.pending[arrival.family() as usize];
         for answer in &known {
-            if matching::set_of(zone, *answer)
-                .iter()
-                .all(|member| known.contains(member))
-            {
-                pending.note_known(*answer, arrival.source);
+            if matching::is_known(zone, *answer, &known) {
+                pending.note_known(*answer, source);
+                self.replies.note_known(*answer, source);
             }
         }
         if message.header().truncated {
-            pending.extend(arrival.source, now, chance);
+            let due = delay::due(Haste::Unfinished, now, chance);
+            pending.extend(source, due);
+            self.replies.extend(source, due);
         }
+    }
+
+    fn answer(&mut self, query: &Query<'_>, asked: Vec<Asked>, zone: &Zone, chance: &mut Chance) {
+        let mut hasty = Haste::Unfinished;
+        let mut by_unicast: Vec<Answer> = Vec::new();
+        for asked in asked {
+            let haste = query.haste(&asked, zone);
+            let direct = query.wants_unicast(&asked);
+            let due = delay::due(haste, query.now, chance);
+            if !direct {
+                self.want(query, due, haste, &asked, zone);
+                continue;
+            }
+            let (stale, fresh) = query.split_stale(asked, zone);
+            self.want(query, due, haste, &stale, zone);
+            let replied = if stale.is_probe {
+                [stale.answers, fresh].concat()
+            } else {
+                fresh
+            };
+            if !replied.is_empty() {
+                hasty = hasty.min(haste);
+                by_unicast.extend(replied);
+            }
+        }
+        let due = delay::due(hasty, query.now, chance);
+        let finished = hasty != Haste::Unfinished;
+        let reply = Reply::new(due, query.arrival.source, by_unicast, finished);
+        self.replies.push(reply);
     }
 
     /// Answers a plain DNS client, to its own port. RFC 6762 §6.7.
-    fn handle_legacy(
+    fn answer_plainly(
         &mut self,
-        now: Instant,
-        arrival: &Arrival,
-        link: &Link,
-        message: &Message<'_>,
+        query: &Query<'_>,
+        asked: Vec<Asked>,
+        legacy: Legacy,
         zone: &Zone,
         chance: &mut Chance,
     ) {
-        if !link.is_on_link(arrival.source.ip()) {
-            return;
-        }
-        let known = matching::known(zone, message);
-        let questions = message.questions();
-        let all = questions
-            .flat_map(|question| matching::answers_to(zone, question))
-            .collect();
-        let answers = matching::unknown(zone, all, &known);
-        if answers.is_empty() {
-            return;
-        }
-        let single = message.question_count() == 1;
-        let haste = match matching::are_unique(zone, &answers) && single {
+        let answers: Vec<_> = asked.into_iter().flat_map(|asked| asked.answers).collect();
+        let haste = match !query.many && matching::are_unique(zone, &answers) {
             true => Haste::Prompt,
             false => Haste::Spread,
         };
-        let family_max = link.message_bytes_max(arrival.family());
-        let legacy = Legacy::new(message, family_max);
-        self.reply(
-            delay::due(haste, now, chance),
-            arrival.source,
-            answers,
-            Some(legacy),
-        );
+        let due = delay::due(haste, query.now, chance);
+        let reply = Reply::new(due, query.arrival.source, answers, true);
+        self.replies.push(reply.plain(legacy));
     }
 
-    fn answer_by_multicast(
-        &mut self,
-        asked: &Asked<'_>,
-        is_probe: bool,
-        answers: &[Answer],
-        zone: &Zone,
-        chance: &mut Chance,
-    ) {
-        let family = asked.arrival.family();
-        let limit = if is_probe { PROBE_LIMIT } else { LIMIT };
-        let due = delay::due(asked.haste, asked.now, chance);
-        let asker = match asked.haste {
-            Haste::Unfinished => asked.asker,
+    /// Wants answers to be multicast at `due`.
+    fn want(&mut self, query: &Query<'_>, due: Instant, haste: Haste, asked: &Asked, zone: &Zone) {
+        let family = query.arrival.family();
+        let limit = if asked.is_probe { PROBE_LIMIT } else { LIMIT };
+        let asker = match haste {
+            Haste::Unfinished => Asker::Unfinished(query.arrival.source),
             _ => Asker::Finished,
         };
-        for answer in answers {
-            let earliest = earliest(zone, *answer, family, limit);
-            let prompt = asked.haste == Haste::Prompt;
+        for answer in &asked.answers {
+            let earliest = zone.earliest(*answer, family, limit);
+            let prompt = haste == Haste::Prompt;
             self.pending[family as usize].want(*answer, asker, due, earliest, prompt);
         }
     }
+}
 
-    /// Sorts answers that were asked for by unicast: those that the link has not heard for long are
-    /// multicast.
+impl Query<'_> {
+    /// Returns how soon a question is answered. RFC 6762 §6, §6.3.
+    fn haste(&self, asked: &Asked, zone: &Zone) -> Haste {
+        if asked.is_probe {
+            Haste::Prompt
+        } else if self.unfinished {
+            Haste::Unfinished
+        } else if !self.many && matching::are_unique(zone, &asked.answers) {
+            Haste::Prompt
+        } else {
+            Haste::Spread
+        }
+    }
+
+    /// Tells whether a question is to be answered by unicast. An asker from off the link would not
+    /// take that. RFC 6762 §5.4, §5.5, §11.
+    fn wants_unicast(&self, asked: &Asked) -> bool {
+        (asked.unicast || !self.arrival.is_multicast()) && self.on_link
+    }
+
+    /// Parts answers that were asked for by unicast from those that the link has not heard for
+    /// long, which are multicast.
     ///
     /// # RFC
     ///
-    /// 6762 §5.4: a quarter of the TTL. A probe is answered by unicast whatever else is done.
-    fn answer_by_unicast(
-        &mut self,
-        asked: &Asked<'_>,
-        is_probe: bool,
-        answers: &[Answer],
-        zone: &Zone,
-        chance: &mut Chance,
-        by_unicast: &mut Vec<Answer>,
-    ) {
-        let family = asked.arrival.family();
+    /// 6762 §5.4: a quarter of the TTL.
+    fn split_stale(&self, mut asked: Asked, zone: &Zone) -> (Asked, Vec<Answer>) {
+        let family = self.arrival.family();
         let stale = |answer: &Answer| {
             let quarter = zone.ttl(*answer).as_duration() / 4;
-            let members = matching::set_of(zone, *answer);
+            let members = zone.set_of(*answer);
             members.iter().any(|member| {
                 let last = zone.last_multicast(*member, family);
-                last.is_none_or(|at| asked.now.saturating_duration_since(at) > quarter)
+                last.is_none_or(|at| self.now.saturating_duration_since(at) > quarter)
             })
         };
-        let (stale, fresh): (Vec<_>, Vec<_>) = answers.iter().copied().partition(stale);
-        self.answer_by_multicast(asked, is_probe, &stale, zone, chance);
-        let replied = if is_probe { answers } else { &fresh };
-        for answer in replied {
-            if !by_unicast.contains(answer) {
-                by_unicast.push(*answer);
-            }
-        }
-    }
-
-    fn reply(
-        &mut self,
-        due: Instant,
-        to: SocketAddr,
-        answers: Vec<Answer>,
-        legacy: Option<Legacy>,
-    ) {
-        if self.replies.len() == REPLIES_MAX {
-            self.replies_refused += 1;
-            return;
-        }
-        self.replies.push(Reply {
-            due,
-            to,
-            answers,
-            legacy,
-        });
-    }
-}
-
-impl<'a> Asked<'a> {
-    fn new(now: Instant, arrival: &'a Arrival, message: &Message<'_>) -> Self {
-        let asker = match message.header().truncated {
-            true => Asker::Unfinished(arrival.source),
-            false => Asker::Finished,
-        };
-        Self {
-            now,
-            arrival,
-            haste: Haste::Prompt,
-            asker,
-        }
+        let (stale, fresh) = asked.answers.into_iter().partition(stale);
+        asked.answers = stale;
+        (asked, fresh)
     }
 }
 
 /// Multicasts answers over one family, with what rides along as far as the one-second limit lets
-/// it.
+/// it, and returns all that was sent.
 fn multicast(
     now: Instant,
     link: &Link,
@@ -362,49 +300,26 @@ fn multicast(
     zone: &mut Zone,
     writer: &mut Writer,
     outbox: &mut Outbox,
-) {
+) -> Vec<Answer> {
     let form = Form {
         bytes_max: link.message_bytes_max(family),
         style: Style::Multicast,
     };
-    let may_ride = |extra| earliest(zone, extra, family, LIMIT).is_none_or(|at| at <= now);
+    let answers = zone.whole_sets(answers);
+    let may_ride = |extra| {
+        zone.earliest(extra, family, LIMIT)
+            .is_none_or(|at| at <= now)
+    };
     let mut sent: Vec<Answer> = Vec::new();
     let emit = |bytes: &[u8], packed: &Packed| {
         outbox.multicast_over(link.id(), family, bytes, Importance::Answer);
         sent.extend(packed.answers.iter().chain(&packed.additionals));
     };
-    pack::pack(zone, answers, form, pack::extras, may_ride, writer, emit);
-    for answer in sent {
-        zone.note_multicast(answer, family, now);
+    pack::pack(zone, &answers, form, pack::extras, may_ride, writer, emit);
+    for answer in &sent {
+        zone.note_multicast(*answer, family, now);
     }
-}
-
-fn send_reply(link: &Link, reply: &Reply, zone: &Zone, writer: &mut Writer, outbox: &mut Outbox) {
-    let standing = reply
-        .answers
-        .iter()
-        .copied()
-        .filter(|answer| zone.stands(*answer));
-    let answers: Vec<_> = standing.collect();
-    if answers.is_empty() {
-        return;
-    }
-    if let Some(legacy) = &reply.legacy {
-        legacy::write(zone, legacy, &answers, writer);
-        outbox.unicast(link.id(), reply.to, writer.bytes());
-        return;
-    }
-    let form = Form {
-        bytes_max: link.message_bytes_max(Family::of(reply.to.ip())),
-        style: Style::Multicast,
-    };
-    let emit = |bytes: &[u8], _: &Packed| outbox.unicast(link.id(), reply.to, bytes);
-    pack::pack(zone, &answers, form, pack::extras, |_| true, writer, emit);
-}
-
-/// Returns before when an answer may not be multicast again.
-fn earliest(zone: &Zone, answer: Answer, family: Family, limit: Duration) -> Option<Instant> {
-    zone.last_multicast(answer, family).map(|at| at + limit)
+    sent
 }
 
 /// Tells whether a response says what one of our records says, for as long as we would.
@@ -418,11 +333,5 @@ fn says(zone: &Zone, message: &Message<'_>, answer: Answer) -> bool {
 /// The port of Multicast DNS. Who asks from another one is a plain DNS client.
 const MDNS_PORT: u16 = 5353;
 
-/// A record is not multicast again on a link before. RFC 6762 §6.
-const LIMIT: Duration = Duration::from_secs(1);
-
-/// The same when a probe is answered. RFC 6762 §6.
+/// A record is not multicast again before, when a probe is answered. RFC 6762 §6.
 const PROBE_LIMIT: Duration = Duration::from_millis(250);
-
-/// Replies that wait at one time; each waits half a second at most, so this is thousands a second.
-const REPLIES_MAX: usize = 1024;

@@ -1,0 +1,37 @@
+# What there is to run. Each target does its own set-up; see CONTRIBUTING.md.
+
+CARGO ?= cargo
+# For example `--locked`.
+CARGO_OPTIONS ?=
+CARGO_TARGET_DIR ?= target
+# Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
+
+.PHONY: help demo test interop need-cargo
+
+help:
+	@echo 'make demo      publish a service on the loopback link and find it again'
+	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
+	@echo 'make interop   against Avahi and python-zeroconf, in network namespaces (as root)'
+
+demo: need-cargo
+	$(CARGO) run $(CARGO_OPTIONS) --release --example demo
+
+# `--test interop` beside `--all-targets`, because `cargo test` leaves it out on purpose.
+test: need-cargo
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
+	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
+	tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
+
+interop: need-cargo
+	tests/peers/set-up '$(CARGO_TARGET_DIR)/peers'
+	$(CARGO) test $(CARGO_OPTIONS) --all-features --test interop
+
+need-cargo:
+	@command -v $(CARGO) >/dev/null || { \
+	    echo 'cargo is missing: install Rust 1.85 or newer from https://rustup.rs' >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	    echo 'a linker is missing: install a C compiler (on Debian: apt-get install gcc libc6-dev)' >&2; \
+	    exit 1; }

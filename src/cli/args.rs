@@ -1,0 +1,192 @@
+//! What was typed: the verbs with their words and options, before anything is made of them.
+//!
+//! The comments on the fields are what `--help` prints. What the words mean, and whether they may
+//! stand so, is decided in [`plan`](crate::cli::plan) with the library's own rules and texts.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::Subcommand;
+use clap::value_parser;
+
+/// Announces and finds services on the local link: multicast DNS and DNS-SD.
+#[derive(Debug, Parser)]
+#[command(name = "beacon", version, arg_required_else_help = true)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Announce a service until a signal, then say goodbye.
+    Publish(PublishArgs),
+    /// Show the services of a type as they come, change and go.
+    Browse(BrowseArgs),
+    /// Find host, port, addresses and attributes of one service.
+    Resolve(ResolveArgs),
+    /// Find the addresses of a host.
+    Lookup(LookupArgs),
+}
+
+/// What every verb takes.
+#[derive(clap::Args, Debug)]
+pub(crate) struct CommonArgs {
+    /// Use this interface and no other; may be given several times.
+    #[arg(long, value_name = "IF")]
+    pub(crate) interface: Vec<String>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Speak over IPv4 alone.
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub(crate) v4: bool,
+    /// Speak over IPv6 alone.
+    #[arg(short = '6')]
+    pub(crate) v6: bool,
+    /// Say more on standard error: -v what happens, -vv details, -vvv everything.
+    #[arg(short, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// End after so many seconds, such as 2.5; without it, only when done or told to.
+    #[arg(long, value_name = "SECS", value_parser = read_seconds)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Example:
+  beacon publish \"Office Printer\" _ipp._tcp 631 rp=ipp/print Color
+
+A name that another host holds gets a number: \"Office Printer (2)\".")]
+pub(crate) struct PublishArgs {
+    /// The name that people read, of up to 63 bytes.
+    pub(crate) name: String,
+    /// The type of the service, such as _http._tcp.
+    #[arg(value_name = "TYPE")]
+    pub(crate) service_type: String,
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    /// What else clients should know of it; without `=` the key itself is the message.
+    #[arg(value_name = "KEY[=VALUE]")]
+    pub(crate) properties: Vec<OsString>,
+    /// Let it be found under this subtype too; may be given several times.
+    #[arg(long, value_name = "S")]
+    pub(crate) subtype: Vec<OsString>,
+    /// Say that it runs on another host, which cannot announce it itself.
+    #[arg(long, value_name = "H")]
+    pub(crate) host: Option<String>,
+    /// Announce this address of the other host; may be given several times.
+    #[arg(long, value_name = "A")]
+    pub(crate) address: Vec<IpAddr>,
+    /// Publish so many, numbered NAME00000, NAME00001 and so on.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=COUNT_MAX))]
+    pub(crate) count: Option<u32>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  beacon browse _ipp._tcp
+  beacon browse _printer._sub._http._tcp --json --timeout 3")]
+pub(crate) struct BrowseArgs {
+    /// The type of the services, perhaps with a subtype in front.
+    #[arg(value_name = "TYPE")]
+    pub(crate) service_type: String,
+    /// Show names only, and ask for nothing else.
+    #[arg(long)]
+    pub(crate) no_resolve: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Example:
+  beacon resolve \"Office Printer\" _ipp._tcp --timeout 3")]
+pub(crate) struct ResolveArgs {
+    /// The name that people read.
+    pub(crate) name: String,
+    /// The type of the service.
+    #[arg(value_name = "TYPE")]
+    pub(crate) service_type: String,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Example:
+  beacon lookup printer.local --timeout 3")]
+pub(crate) struct LookupArgs {
+    /// The name of the host, with or without `.local`.
+    pub(crate) host: String,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+impl Args {
+    /// Returns how often `-v` was given.
+    pub(crate) fn verbosity(&self) -> u8 {
+        self.common().verbose
+    }
+
+    pub(crate) fn common(&self) -> &CommonArgs {
+        match &self.verb {
+            Verb::Publish(args) => &args.common,
+            Verb::Browse(args) => &args.common,
+            Verb::Resolve(args) => &args.common,
+            Verb::Lookup(args) => &args.common,
+        }
+    }
+}
+
+fn read_seconds(given: &str) -> Result<Duration, &'static str> {
+    let seconds: f64 = given.parse().map_err(|_| SECONDS_WANTED)?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(timeout) if !timeout.is_zero() && timeout <= TIMEOUT_MAX => Ok(timeout),
+        _ => Err(SECONDS_WANTED),
+    }
+}
+
+/// Names are numbered with five digits.
+const COUNT_MAX: i64 = 100_000;
+
+/// Far beyond any use, and no sum with an instant can overflow.
+const TIMEOUT_MAX: Duration = Duration::from_secs(1_000_000_000);
+const SECONDS_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0      done; also when a signal ended a verb that runs until told
+  1      nothing found, or not in time; also when a signal ended the wait
+  2      the command line is wrong
+  3      the system refused
+  128+n  forced by a second signal n";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory;
+
+    use super::{Args, read_seconds};
+
+    #[test]
+    fn the_command_line_is_well_described() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_timeout_may_have_a_fraction_and_is_never_nothing() {
+        assert_eq!(read_seconds("0.25"), Ok(Duration::from_millis(250)));
+        assert_eq!(read_seconds("3"), Ok(Duration::from_secs(3)));
+        for given in ["0", "-1", "nan", "inf", "1e300", "3s", ""] {
+            assert!(read_seconds(given).is_err(), "{given}");
+        }
+    }
+}

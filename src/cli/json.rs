@@ -1,0 +1,252 @@
+//! Events as JSON, one object a line.
+
+use beacon::Instance;
+use beacon::InstanceName;
+use beacon::Interface;
+use beacon::TxtProperties;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::line::Line;
+use crate::cli::line::address_on;
+
+/// Writes an event as one object.
+pub(crate) fn write(line: Line<'_>) -> String {
+    let object = match line {
+        Line::Found(at) => sighting("found", &at.name, &at.interface),
+        Line::Resolved(instance) => resolved(instance),
+        Line::Removed(at) => sighting("removed", &at.name, &at.interface),
+        Line::Probing(name) => json!({"event": "probing", "name": name.label()}),
+        Line::Renamed { from, to } => {
+            json!({"event": "renamed", "name": to.label(), "from": from.label()})
+        }
+        Line::Announced(name) => json!({"event": "announced", "name": name.label()}),
+        Line::Goodbye(name) => json!({"event": "goodbye", "name": name.label()}),
+        Line::Address(host, address) => json!({
+            "event": "address",
+            "host": host.to_string(),
+            "address": address.to_string(),
+            "interface": address.interface.name(),
+        }),
+    };
+    object.to_string()
+}
+
+fn sighting(event: &str, name: &InstanceName, interface: &Interface) -> Value {
+    json!({
+        "event": event,
+        "name": name.label(),
+        "type": name.service_type().to_string(),
+        "domain": name.domain().to_string().trim_end_matches('.'),
+        "interface": interface.name(),
+    })
+}
+
+fn resolved(instance: &Instance) -> Value {
+    let mut object = sighting("resolved", &instance.name, &instance.interface);
+    let addresses = instance.addresses.iter();
+    let addresses: Vec<_> = addresses
+        .map(|address| address_on(*address, &instance.interface))
+        .collect();
+    object["host"] = instance.host.to_string().into();
+    object["port"] = instance.port.into();
+    object["addresses"] = addresses.into();
+    object["txt"] = Value::Object(attributes(&instance.txt));
+    object
+}
+
+/// Returns the attributes in the order in which they were sent.
+fn attributes(txt: &TxtProperties) -> Map<String, Value> {
+    let mut attributes = Map::new();
+    for (key, value) in txt {
+        // Keys that differ in bytes that are not UTF-8 alone are one key here.
+        attributes
+            .entry(key)
+            .or_insert_with(|| value.map_or(Value::Null, attribute));
+    }
+    attributes
+}
+
+fn attribute(value: &[u8]) -> Value {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => json!({"base64": base64(value)}),
+    }
+}
+
+/// Encodes bytes with padding. RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let value = bits >> (18 - 6 * digit) & 0b11_1111;
+            let there = digit <= group.len();
+            text.push(if there { DIGITS[value as usize] } else { b'=' }.into());
+        }
+    }
+    text
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use beacon::protocol::{Interface, LinkId};
+    use beacon::wire::Txt;
+    use beacon::{Address, HostName, Instance, InstanceName, Sighting, TxtProperties};
+
+    use super::{base64, write};
+    use crate::cli::line::Line;
+
+    #[test]
+    fn what_is_found_and_removed_has_name_type_domain_and_interface_alone() {
+        let sighting = Sighting {
+            name: name(r#"Dr\. Who's "Printer""#),
+            interface: eth0(),
+        };
+
+        let rest = concat!(
+            r#""name":"Dr. Who's \"Printer\"","type":"_http._tcp","domain":"local","#,
+            r#""interface":"eth0"}"#
+        );
+        assert_eq!(
+            write(Line::Found(&sighting)),
+            format!(r#"{{"event":"found",{rest}"#)
+        );
+        assert_eq!(
+            write(Line::Removed(&sighting)),
+            format!(r#"{{"event":"removed",{rest}"#)
+        );
+    }
+
+    #[test]
+    fn what_is_resolved_has_host_port_addresses_and_txt_as_well() {
+        let instance = instance(
+            &["192.0.2.9", "2001:db8::9", "fe80::9"],
+            b"\x03k=v\x04flag\x02e=",
+        );
+
+        let expected = concat!(
+            r#"{"event":"resolved","name":"Peer One","type":"_http._tcp","domain":"local","#,
+            r#""interface":"eth0","host":"peer.local.","port":9000,"#,
+            r#""addresses":["192.0.2.9","2001:db8::9","fe80::9%eth0"],"#,
+            r#""txt":{"k":"v","flag":null,"e":""}}"#
+        );
+        assert_eq!(write(Line::Resolved(&instance)), expected);
+    }
+
+    #[test]
+    fn attributes_keep_the_order_in_which_they_were_sent() {
+        let instance = instance(&["192.0.2.9"], b"\x03z=1\x03a=2\x03Z=3\x03m=4");
+
+        let line = write(Line::Resolved(&instance));
+        assert!(
+            line.ends_with(r#""txt":{"z":"1","a":"2","m":"4"}}"#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_written_in_base64() {
+        let instance = instance(&["192.0.2.9"], b"\x04k=\xFF\x00\x05t=\xC3\xA4!");
+
+        let line = write(Line::Resolved(&instance));
+        assert!(
+            line.ends_with(r#""txt":{"k":{"base64":"/wA="},"t":"ä!"}}"#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn of_keys_that_look_alike_the_first_counts() {
+        let instance = instance(&["192.0.2.9"], b"\x03\xFE=1\x03\xFF=2");
+
+        let line = write(Line::Resolved(&instance));
+        assert!(line.ends_with("\"txt\":{\"\u{fffd}\":\"1\"}}"), "{line}");
+    }
+
+    #[test]
+    fn a_publisher_tells_the_name_and_where_it_came_from() {
+        let (from, to) = (name("Peer"), name("Peer (2)"));
+
+        for (line, expected) in [
+            (Line::Probing(&from), r#"{"event":"probing","name":"Peer"}"#),
+            (
+                Line::Renamed {
+                    from: &from,
+                    to: &to,
+                },
+                r#"{"event":"renamed","name":"Peer (2)","from":"Peer"}"#,
+            ),
+            (
+                Line::Announced(&to),
+                r#"{"event":"announced","name":"Peer (2)"}"#,
+            ),
+            (
+                Line::Goodbye(&to),
+                r#"{"event":"goodbye","name":"Peer (2)"}"#,
+            ),
+        ] {
+            assert_eq!(write(line), expected);
+        }
+    }
+
+    #[test]
+    fn a_lookup_tells_an_address_with_its_interface() {
+        let host: HostName = "peer".parse().unwrap();
+        let address = Address {
+            address: "fe80::9".parse().unwrap(),
+            interface: eth0(),
+        };
+
+        assert_eq!(
+            write(Line::Address(&host, &address)),
+            concat!(
+                r#"{"event":"address","host":"peer.local.","address":"fe80::9%eth0","#,
+                r#""interface":"eth0"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn base64_is_padded_to_groups_of_four() {
+        // RFC 4648 §10
+        for (bytes, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), expected);
+        }
+        assert_eq!(base64(&[0xFB, 0xEF, 0xFF]), "++//");
+    }
+
+    fn instance(addresses: &[&str], txt: &[u8]) -> Instance {
+        let address = |text: &&str| text.parse::<IpAddr>().unwrap();
+        Instance {
+            name: name("Peer One"),
+            interface: eth0(),
+            host: "peer.local.".parse().unwrap(),
+            port: 9000,
+            addresses: addresses.iter().map(address).collect(),
+            txt: TxtProperties::from_wire(&Txt::new(txt).unwrap()),
+        }
+    }
+
+    fn name(escaped: &str) -> InstanceName {
+        format!("{escaped}._http._tcp").parse().unwrap()
+    }
+
+    fn eth0() -> Interface {
+        Interface::new(LinkId(2), "eth0")
+    }
+}

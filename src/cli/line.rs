@@ -1,0 +1,54 @@
+//! What the verbs have to say.
+
+use std::net::IpAddr;
+
+use beacon::Address;
+use beacon::HostName;
+use beacon::Instance;
+use beacon::InstanceName;
+use beacon::Interface;
+use beacon::Sighting;
+
+use crate::cli::json;
+use crate::cli::plan::Format;
+use crate::cli::text;
+
+/// One event, as it is written to standard output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Line<'e> {
+    /// An instance is there.
+    Found(&'e Sighting),
+    /// It is known how to reach an instance.
+    Resolved(&'e Instance),
+    /// An instance is gone.
+    Removed(&'e Sighting),
+    /// A name of ours is being probed for.
+    Probing(&'e InstanceName),
+    /// Somebody else has the name; we take another.
+    Renamed {
+        from: &'e InstanceName,
+        to: &'e InstanceName,
+    },
+    /// A name of ours was announced.
+    Announced(&'e InstanceName),
+    /// A name of ours was given up, and the link was told.
+    Goodbye(&'e InstanceName),
+    /// An address of a host.
+    Address(&'e HostName, &'e Address),
+}
+
+impl Line<'_> {
+    /// Writes it out, without the end of the line.
+    pub(crate) fn write(self, format: Format) -> String {
+        match format {
+            Format::Json => json::write(self),
+            Format::Text => text::write(self),
+        }
+    }
+}
+
+/// Writes an address so that it can be used: a link-local one needs its interface.
+pub(crate) fn address_on(address: IpAddr, interface: &Interface) -> String {
+    let interface = interface.clone();
+    Address { address, interface }.to_string()
+}

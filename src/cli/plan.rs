@@ -1,0 +1,229 @@
+//! What the command line means, or why it means nothing.
+//!
+//! Every name, type and attribute is read by the library, so that the command refuses what the
+//! library refuses, with the same text, before anything is started.
+
+use std::time::Duration;
+
+use beacon::Config;
+use beacon::Error;
+use beacon::Families;
+use beacon::HostName;
+use beacon::InstanceName;
+use beacon::Limits;
+use beacon::Service;
+use beacon::ServiceType;
+
+use crate::cli::args::Args;
+use crate::cli::args::CommonArgs;
+use crate::cli::args::PublishArgs;
+use crate::cli::args::Verb;
+
+/// What is to be done, and how.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) task: Task,
+    pub(crate) config: Config,
+    pub(crate) format: Format,
+    /// How long it may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// One service, or as many as `--count` says.
+    Publish(Vec<Service>),
+    Browse(Browse),
+    Resolve(InstanceName),
+    Lookup(HostName),
+}
+
+/// What to browse for.
+#[derive(Debug)]
+pub(crate) struct Browse {
+    pub(crate) service_type: ServiceType,
+    pub(crate) resolve: bool,
+}
+
+/// How an event is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+impl Plan {
+    /// Reads what was typed.
+    pub(crate) fn read(args: Args) -> Result<Self, Error> {
+        let common = args.common();
+        let (config, timeout) = (config(common), common.timeout);
+        let format = if common.json {
+            Format::Json
+        } else {
+            Format::Text
+        };
+        let task = match args.verb {
+            Verb::Publish(publish) => Task::Publish(services(&publish)?),
+            Verb::Browse(browse) => Task::Browse(Browse {
+                // What breaks a rule for names is out there all the same, and can be looked for.
+                service_type: ServiceType::lenient(&browse.service_type)?,
+                resolve: !browse.no_resolve,
+            }),
+            Verb::Resolve(resolve) => {
+                let service_type = ServiceType::lenient(&resolve.service_type)?;
+                Task::Resolve(InstanceName::new(&resolve.name, &service_type)?)
+            }
+            Verb::Lookup(lookup) => Task::Lookup(lookup.host.parse()?),
+        };
+        let config = config.limits(limits(&task));
+        Ok(Self {
+            task,
+            config,
+            format,
+            timeout,
+        })
+    }
+}
+
+fn config(common: &CommonArgs) -> Config {
+    let families = match (common.v4, common.v6) {
+        (true, _) => Families::V4,
+        (_, true) => Families::V6,
+        (false, false) => Families::Both,
+    };
+    Config::default()
+        .interfaces(&common.interface)
+        .families(families)
+}
+
+/// Who asks for a thousand services and more by number means it.
+fn limits(task: &Task) -> Limits {
+    let mut limits = Limits::default();
+    if let Task::Publish(services) = task {
+        limits.registrations = limits.registrations.max(services.len());
+    }
+    limits
+}
+
+fn services(publish: &PublishArgs) -> Result<Vec<Service>, Error> {
+    match publish.count {
+        None => Ok(vec![service(publish, &publish.name)?]),
+        Some(count) => {
+            let numbered = (0..count).map(|number| format!("{}{number:05}", publish.name));
+            numbered.map(|name| service(publish, &name)).collect()
+        }
+    }
+}
+
+fn service(publish: &PublishArgs, name: &str) -> Result<Service, Error> {
+    let mut service = Service::new(name, &publish.service_type, publish.port)?;
+    for property in &publish.properties {
+        let property = property.as_encoded_bytes();
+        let mut parts = property.splitn(2, |&byte| byte == b'=');
+        let key = String::from_utf8_lossy(parts.next().unwrap_or_default());
+        service = match parts.next() {
+            Some(value) => service.txt(&key, value)?,
+            None => service.flag(&key)?,
+        };
+    }
+    for subtype in &publish.subtype {
+        service = service.subtype(subtype.as_encoded_bytes())?;
+    }
+    if let Some(host) = &publish.host {
+        service = service.host(host)?;
+    }
+    for address in &publish.address {
+        service = service.address(*address)?;
+    }
+    Ok(service)
+}
+
+#[cfg(test)]
+mod tests {
+    use beacon::{Error, ErrorKind, Property, Service};
+    use clap::Parser;
+
+    use super::{Format, Plan, Task};
+    use crate::cli::args::Args;
+
+    #[test]
+    fn an_attribute_is_a_flag_empty_or_a_value() {
+        let [service] = &published(&["A", "_http._tcp", "80", "flag", "empty=", "a=b=c"])[..]
+        else {
+            panic!("one service");
+        };
+        let txt = service.properties();
+
+        assert_eq!(txt.get("flag"), Property::Flag);
+        assert_eq!(txt.get("empty"), Property::Empty);
+        assert_eq!(txt.get("a"), Property::Value(b"b=c"));
+    }
+
+    #[test]
+    fn a_service_may_be_on_another_host_and_have_subtypes() {
+        let proxied = ["A", "_http._tcp", "80", "--host", "cam", "--subtype", "_x"];
+        let [service] = &published(&[&proxied[..], &["--address", "192.0.2.9"]].concat())[..]
+        else {
+            panic!("one service");
+        };
+
+        let host = service.host_name().map(ToString::to_string);
+        assert_eq!(host.as_deref(), Some("cam.local."));
+        assert_eq!(service.addresses().len(), 1);
+        assert_eq!(service.subtypes()[0].to_string(), "_x._sub._http._tcp");
+    }
+
+    #[test]
+    fn many_services_are_numbered_with_five_digits() {
+        let services = published(&["Load", "_http._tcp", "80", "--count", "3"]);
+
+        let names = services.iter().map(|service| service.instance().label());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["Load00000", "Load00001", "Load00002"]
+        );
+    }
+
+    #[test]
+    fn a_type_that_breaks_a_rule_is_browsed_for_but_not_published() {
+        let long = "_more-than-15-characters._tcp";
+
+        assert!(matches!(
+            read(&["browse", long]).map(|plan| plan.task),
+            Ok(Task::Browse(_))
+        ));
+        let refused = read(&["publish", "A", long, "80"]).unwrap_err();
+        assert!(matches!(refused, Error::ServiceType { .. }));
+        let refused = read(&["browse", "http"]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn an_address_needs_a_host() {
+        let typed = ["publish", "A", "_http._tcp", "80", "--address", "192.0.2.9"];
+
+        let refused = read(&typed).unwrap_err();
+
+        assert!(matches!(refused, Error::Address { .. }));
+    }
+
+    #[test]
+    fn json_is_written_when_asked_for() {
+        assert_eq!(read(&["lookup", "a"]).unwrap().format, Format::Text);
+        let json = read(&["lookup", "a", "--json"]).unwrap();
+        assert_eq!(json.format, Format::Json);
+    }
+
+    fn read(typed: &[&str]) -> Result<Plan, Error> {
+        let typed = ["beacon"].iter().chain(typed);
+        Plan::read(Args::try_parse_from(typed).unwrap())
+    }
+
+    fn published(typed: &[&str]) -> Vec<Service> {
+        match read(&[&["publish"], typed].concat()).unwrap().task {
+            Task::Publish(services) => services,
+            other => panic!("{other:?}"),
+        }
+    }
+}

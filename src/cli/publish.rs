@@ -1,0 +1,95 @@
+//! `beacon publish`: announces services until it is told to end, then says goodbye for them.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use beacon::Beacon;
+use beacon::Error;
+use beacon::InstanceName;
+use beacon::Registration;
+use beacon::Service;
+use beacon::Status;
+use crossbeam_channel::TryRecvError;
+
+use crate::cli::exit::Ended;
+use crate::cli::exit::Outcome;
+use crate::cli::line::Line;
+use crate::cli::stage::Stage;
+
+/// Publishes the services, tells what becomes of them, and takes them back in the end.
+pub(crate) fn run(
+    beacon: Beacon,
+    stage: &mut Stage,
+    services: &[Service],
+) -> Result<Outcome, Ended> {
+    let mut published = Vec::with_capacity(services.len());
+    for service in services {
+        let registered = beacon.register(service.clone()).map_err(Error::from)?;
+        published.push(Published {
+            registration: registered,
+            announced: None,
+        });
+    }
+    let Err(ended) = follow(stage, &mut published);
+    beacon.shutdown(FAREWELL_MAX);
+    let outcome = end(ended, &published)?;
+    for name in published.iter().filter_map(|one| one.announced.as_ref()) {
+        stage.say(Line::Goodbye(name))?;
+    }
+    Ok(outcome)
+}
+
+/// A service that is out there, or on its way.
+struct Published {
+    registration: Registration,
+    /// The name under which it was announced.
+    announced: Option<InstanceName>,
+}
+
+/// Tells what becomes of the services, for as long as nothing ends it.
+fn follow(stage: &mut Stage, published: &mut [Published]) -> Result<Infallible, Ended> {
+    loop {
+        for one in &mut *published {
+            one.tell(stage)?;
+        }
+        stage.wait_any(published.iter().map(|one| one.registration.events()))?;
+    }
+}
+
+impl Published {
+    /// Tells all that is to be told by now.
+    fn tell(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        loop {
+            match self.registration.events().try_recv() {
+                Ok(Status::Probing { name }) => stage.say(Line::Probing(&name))?,
+                Ok(Status::Renamed { from, to }) => {
+                    let (from, to) = (&from, &to);
+                    self.announced = None;
+                    stage.say(Line::Renamed { from, to })?;
+                }
+                Ok(Status::Announced { name }) => {
+                    stage.say(Line::Announced(self.announced.insert(name)))?;
+                }
+                // What a later library tells besides has no line yet.
+                Ok(_) => {}
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(Error::Stopped.into()),
+            }
+        }
+    }
+}
+
+/// A time that is over before all was announced was too short.
+fn end(ended: Ended, published: &[Published]) -> Result<Outcome, Ended> {
+    let missing = published.iter().filter(|one| one.announced.is_none());
+    match (&ended, missing.count()) {
+        (Ended::TimedOut { waited }, 1..) => {
+            log::warn!("not announced within {waited:?}; claiming a name takes about a second");
+            Ok(Outcome::Nothing)
+        }
+        _ => ended.in_order(),
+    }
+}
+
+/// How long the goodbyes may take; milliseconds do as a rule.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);

@@ -1,0 +1,139 @@
+//! Where a verb waits and speaks.
+//!
+//! Whatever a verb waits for, be it an event or a place for a line, it waits for it here, and is
+//! woken by a signal, by the end of its time and by the end of its reader.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use beacon::Error;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Select;
+use crossbeam_channel::after;
+use crossbeam_channel::never;
+use crossbeam_channel::select;
+
+use crate::cli::exit::Ended;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::line::Line;
+use crate::cli::output::Output;
+use crate::cli::plan::Format;
+use crate::cli::plan::Plan;
+
+/// What a verb has besides the library: its output, its time, and what may end it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    output: Output,
+    format: Format,
+    interrupts: Interrupts,
+    timeout: Option<Duration>,
+    timer: Receiver<Instant>,
+    signalled: bool,
+    /// When to give the reader up; set with the first line after a signal.
+    last_call: Option<Instant>,
+}
+
+impl Stage {
+    /// Begins to count the time that the plan gives.
+    pub(crate) fn set(plan: &Plan, interrupts: Interrupts) -> Result<Self, Ended> {
+        let output = Output::start().map_err(|source| {
+            let doing = "start a thread";
+            Error::System { doing, source }
+        })?;
+        Ok(Self {
+            output,
+            format: plan.format,
+            interrupts,
+            timeout: plan.timeout,
+            timer: plan.timeout.map_or_else(never, after),
+            signalled: false,
+            last_call: None,
+        })
+    }
+
+    /// Returns how long the verb may take.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Waits for the next thing that comes from the library.
+    pub(crate) fn wait<T>(&mut self, library: &Receiver<T>) -> Result<T, Ended> {
+        let ended = select! {
+            recv(library) -> news => return news.map_err(|_| Error::Stopped.into()),
+            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
+            recv(self.timer) -> _ => self.timed_out(),
+        };
+        Err(ended)
+    }
+
+    /// Waits until one of these has something, or is closed.
+    pub(crate) fn wait_any<'l, T: 'l>(
+        &mut self,
+        library: impl Iterator<Item = &'l Receiver<T>>,
+    ) -> Result<(), Ended> {
+        let mut select = Select::new();
+        let interrupted = select.recv(self.interrupts.news());
+        let timed_out = select.recv(&self.timer);
+        for receiver in library {
+            select.recv(receiver);
+        }
+        let ready = select.ready();
+        let ended = if ready == interrupted {
+            let ended = self.interrupts.news().try_recv();
+            self.interrupted(ended.ok())
+        } else if ready == timed_out {
+            self.timed_out()
+        } else {
+            return Ok(());
+        };
+        Err(ended)
+    }
+
+    /// Writes a line, as soon as there is a place for it.
+    pub(crate) fn say(&mut self, line: Line<'_>) -> Result<(), Ended> {
+        let text = line.write(self.format);
+        if let Some(last_call) = self.last_call() {
+            // What the reader does not take by then is lost to him by his own choice.
+            let _ = self.output.lines().send_deadline(text, last_call);
+            return Ok(());
+        }
+        let ended = select! {
+            send(self.output.lines(), text) -> sent => match sent {
+                Ok(()) => return Ok(()),
+                Err(_) => self.output.failure(),
+            },
+            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
+            recv(self.timer) -> _ => self.timed_out(),
+        };
+        Err(ended)
+    }
+
+    /// Waits until all is written, or no longer worth waiting for.
+    pub(crate) fn finish(mut self) -> Result<(), Ended> {
+        let last_call = self.last_call();
+        self.output.finish(last_call, self.interrupts.news())
+    }
+
+    fn timed_out(&self) -> Ended {
+        let waited = self.timeout.unwrap_or_default();
+        Ended::TimedOut { waited }
+    }
+
+    /// Takes note of what came from outside. The thread that tells it goes only after it has told.
+    fn interrupted(&mut self, ended: Option<Ended>) -> Ended {
+        let ended = ended.unwrap_or(Ended::Signalled);
+        self.signalled |= matches!(ended, Ended::Signalled);
+        ended
+    }
+
+    fn last_call(&mut self) -> Option<Instant> {
+        if self.signalled {
+            self.last_call
+                .get_or_insert_with(|| Instant::now() + LAST_LINES_MAX);
+        }
+        self.last_call
+    }
+}
+
+/// How long a verb that was told to end goes on for a reader that does not read.
+const LAST_LINES_MAX: Duration = Duration::from_millis(50);

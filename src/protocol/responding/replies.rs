@@ -1,0 +1,141 @@
+//! Answers for one host alone, until they are due.
+//!
+//! Read RFC 6762 §5.4 (answers by unicast) and §6.7 (plain DNS clients) first, and §7.2 for a host
+//! whose known answers are still coming.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::protocol::link::Family;
+use crate::protocol::link::Link;
+use crate::protocol::outbox::Outbox;
+use crate::protocol::pack;
+use crate::protocol::pack::Form;
+use crate::protocol::pack::Packed;
+use crate::protocol::pack::Style;
+use crate::protocol::responding::legacy;
+use crate::protocol::responding::legacy::Legacy;
+use crate::protocol::zone::Answer;
+use crate::protocol::zone::Zone;
+use crate::wire::Writer;
+
+/// The replies that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    waiting: Vec<Reply>,
+    /// Answers in all of them.
+    answers: usize,
+}
+
+/// Answers for one host.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    due: Instant,
+    to: SocketAddr,
+    answers: Vec<Answer>,
+    /// The host has said all that it knows.
+    finished: bool,
+    legacy: Option<Legacy>,
+}
+
+impl Replies {
+    /// Lets a reply wait, if there is room.
+    pub(crate) fn push(&mut self, reply: Reply) {
+        let answers = self.answers + reply.answers.len();
+        if !reply.answers.is_empty() && answers <= ANSWERS_MAX {
+            self.answers = answers;
+            self.waiting.push(reply);
+        }
+    }
+
+    /// Takes out what a host turns out to know.
+    pub(crate) fn note_known(&mut self, answer: Answer, source: SocketAddr) {
+        for reply in self
+            .waiting
+            .iter_mut()
+            .filter(|reply| reply.waits_for(source))
+        {
+            reply.answers.retain(|wanted| *wanted != answer);
+        }
+        self.waiting.retain(|reply| !reply.answers.is_empty());
+        self.count();
+    }
+
+    /// Waits until `due` for a host that announces yet another packet.
+    pub(crate) fn extend(&mut self, source: SocketAddr, due: Instant) {
+        for reply in self
+            .waiting
+            .iter_mut()
+            .filter(|reply| reply.waits_for(source))
+        {
+            reply.due = due;
+        }
+    }
+
+    /// Takes out the replies to send at `now`, in the order in which they were asked for.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Reply> {
+        if self.poll_timeout().is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let (due, later) = waiting.into_iter().partition(|reply| reply.due <= now);
+        self.waiting = later;
+        self.count();
+        due
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.waiting.iter().map(|reply| reply.due).min()
+    }
+
+    fn count(&mut self) {
+        self.answers = self.waiting.iter().map(|reply| reply.answers.len()).sum();
+    }
+}
+
+impl Reply {
+    pub(crate) fn new(due: Instant, to: SocketAddr, answers: Vec<Answer>, finished: bool) -> Self {
+        Self {
+            due,
+            to,
+            answers,
+            finished,
+            legacy: None,
+        }
+    }
+
+    /// Makes it a reply for a plain DNS client.
+    pub(crate) fn plain(mut self, legacy: Legacy) -> Self {
+        self.legacy = Some(legacy);
+        self
+    }
+
+    /// Sends what still stands of it.
+    pub(crate) fn send(&self, link: &Link, zone: &Zone, writer: &mut Writer, outbox: &mut Outbox) {
+        let mut answers = self.answers.clone();
+        answers.retain(|answer| zone.stands(*answer));
+        let answers = zone.whole_sets(&answers);
+        if answers.is_empty() {
+            return;
+        }
+        if let Some(legacy) = &self.legacy {
+            legacy::write(zone, legacy, &answers, writer);
+            outbox.unicast(link.id(), self.to, writer.bytes());
+            return;
+        }
+        let form = Form {
+            bytes_max: link.message_bytes_max(Family::of(self.to.ip())),
+            style: Style::Multicast,
+        };
+        let emit = |bytes: &[u8], _: &Packed| outbox.unicast(link.id(), self.to, bytes);
+        pack::pack(zone, &answers, form, pack::extras, |_| true, writer, emit);
+    }
+
+    fn waits_for(&self, source: SocketAddr) -> bool {
+        !self.finished && self.to == source
+    }
+}
+
+/// Answers that wait at one time. A reply waits half a second at most, so this is eight packets of
+/// a thousand services each.
+const ANSWERS_MAX: usize = 8192;

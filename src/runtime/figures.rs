@@ -1,0 +1,69 @@
+//! What is counted between the kernel and the reader of events.
+
+use std::sync::Arc;
+
+use crate::meter::Counter;
+use crate::net::Meters;
+use crate::protocol::Counts;
+
+/// What was counted since the start. Nothing is lost without a count.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::Figures;
+///
+/// fn is_overrun(figures: &Figures) -> bool {
+///     figures.kernel_drops > 0
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Packets received and handed to the readers.
+    pub received: u64,
+    /// Packets handed to the kernel.
+    pub sent: u64,
+    /// Packets that the kernel dropped because they came faster than they were taken.
+    pub kernel_drops: u64,
+    /// Packets discarded because they were longer than 9,000 bytes.
+    pub truncated: u64,
+    /// Packets discarded because they came by no interface or for no group of ours.
+    pub misdirected: u64,
+    /// Packets that had to wait for room in the kernel's send buffer.
+    pub send_deferred: u64,
+    /// Packets given up because too many were waiting.
+    pub send_dropped: u64,
+    /// Packets that the kernel refused.
+    pub send_failed: u64,
+    /// Faults of a reader that were contained; each is a bug of ours.
+    pub reader_panics: u64,
+    /// What the protocol counted.
+    pub protocol: Counts,
+}
+
+/// Where the figures are kept while the loop runs.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    pub(crate) net: Arc<Meters>,
+    pub(crate) reader_panics: Counter,
+}
+
+impl Board {
+    /// Reads the board; the protocol's counts come from the engine.
+    pub(crate) fn figures(&self, protocol: Counts) -> Figures {
+        let net = &self.net;
+        Figures {
+            received: net.received.value(),
+            sent: net.sent.value(),
+            kernel_drops: net.kernel_drops.value(),
+            truncated: net.truncated.value(),
+            misdirected: net.no_interface.value() + net.not_joined.value(),
+            send_deferred: net.send_deferred.value(),
+            send_dropped: net.send_dropped.value(),
+            send_failed: net.send_failed.value(),
+            reader_panics: self.reader_panics.value(),
+            protocol,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Nothing is left behind: threads, descriptors, and calls that wait.
+//!
+//! What is counted here is the whole process, so each test runs alone.
+
+use std::cell::Cell;
+use std::fs;
+use std::net::UdpSocket;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use beacon::Beacon;
+use beacon::Config;
+use beacon::Error;
+use beacon::Event;
+use beacon::Limits;
+use beacon::Service;
+
+#[test]
+fn a_drop_returns_with_every_thread_and_descriptor_gone_under_load() {
+    let _alone = alone();
+    log::set_logger(&SLOW_TO_LEAVE)
+        .map(|()| log::set_max_level(log::LevelFilter::Trace))
+        .unwrap();
+    let flood = Flood::start();
+    let (threads, descriptors) = (threads(), descriptors());
+
+    for round in 0..300 {
+        let before = LEFT.load(Ordering::SeqCst);
+        let beacon = Beacon::start(config().workers(3)).unwrap();
+        let service = Service::new("Lamp", "_beacon-life._tcp", 7000).unwrap();
+        let lamp = beacon.register(service).unwrap();
+        let browser = beacon.browse("_beacon-life._tcp").unwrap();
+        drop(beacon);
+        let left = self::threads()
+            .into_iter()
+            .filter(|thread| !threads.contains(thread));
+        assert_eq!(
+            left.collect::<Vec<_>>(),
+            [""; 0],
+            "after the drop of round {round}"
+        );
+        assert_eq!(
+            LEFT.load(Ordering::SeqCst) - before,
+            4,
+            "thread-locals dropped by then"
+        );
+        assert_eq!(
+            self::descriptors(),
+            descriptors,
+            "descriptors after round {round}"
+        );
+        drop((lamp, browser));
+    }
+    assert!(flood.stop() > 300, "the flood was there");
+}
+
+#[test]
+fn handles_that_outlive_their_beacon_say_so_and_drop_harmlessly() {
+    let _alone = alone();
+    let beacon = Beacon::start(config()).unwrap();
+    let lamp = beacon
+        .register(Service::new("Late", "_beacon-life._tcp", 1).unwrap())
+        .unwrap();
+    let mut browser = beacon.browse("_beacon-life._tcp").unwrap();
+
+    drop(beacon);
+
+    let waited = lamp.wait_announced(Duration::from_secs(5));
+    assert!(matches!(waited, Err(Error::Stopped)), "{waited:?}");
+    assert!(
+        browser
+            .by_ref()
+            .all(|event| !matches!(event, Event::Removed(_)))
+    );
+    assert!(browser.next().is_none());
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_behind_and_says_which_interfaces_there_are() {
+    let _alone = alone();
+    let before = (threads().len(), descriptors());
+
+    let refused = Beacon::start(Config::default().interfaces(["no-such0"]));
+
+    let Err(Error::NoInterface { asked, present }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(asked, ["no-such0"]);
+    assert!(present.contains(&"lo".to_owned()), "{present:?}");
+    assert_eq!((threads().len(), descriptors()), before);
+}
+
+#[test]
+fn a_service_that_is_refused_comes_back() {
+    let _alone = alone();
+    let limits = Limits {
+        registrations: 1,
+        ..Limits::default()
+    };
+    let beacon = Beacon::start(config().limits(limits)).unwrap();
+    let service = |name: &str| Service::new(name, "_beacon-life._tcp", 1).unwrap();
+    let _first = beacon.register(service("First")).unwrap();
+
+    let refused = beacon.register(service("Second")).unwrap_err();
+
+    assert_eq!(refused.given.instance().label(), "Second");
+    assert!(
+        matches!(refused.error, Error::Limit { limit: 1, .. }),
+        "{:?}",
+        refused.error
+    );
+}
+
+#[test]
+fn a_reader_that_falls_behind_is_told_and_misses_no_instance() {
+    let _alone = alone();
+    let publisher = Beacon::start(config()).unwrap();
+    let limits = Limits {
+        events: 8,
+        ..Limits::default()
+    };
+    let reader = Beacon::start(config().limits(limits)).unwrap();
+    let browser = reader.browse("_beacon-lag._tcp").unwrap();
+
+    let lamps: Vec<_> = (0..40)
+        .map(|n| Service::new(&format!("Lamp {n}"), "_beacon-lag._tcp", 7000 + n).unwrap())
+        .map(|service| publisher.register(service).unwrap())
+        .collect();
+    for lamp in &lamps {
+        lamp.wait_announced(Duration::from_secs(10)).unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while browser.events().len() < 7 {
+        assert!(
+            Instant::now() < deadline,
+            "forty lamps fill eight places but one"
+        );
+        thread::yield_now();
+    }
+    let (mut found, mut lagged) = (std::collections::BTreeSet::new(), 0);
+    while found.len() < lamps.len() {
+        match browser
+            .next_within(Duration::from_secs(5))
+            .expect("an event for each lamp")
+        {
+            Event::Resolved(instance) => {
+                found.insert(instance.name.label().into_owned());
+            }
+            Event::Lagged => lagged += 1,
+            _ => {}
+        }
+    }
+
+    assert!(lagged > 0, "eight places do not hold eighty events");
+}
+
+#[test]
+fn a_beacon_is_shared_by_threads_and_each_call_ends() {
+    let _alone = alone();
+    let beacon = Beacon::start(config()).unwrap();
+
+    thread::scope(|scope| {
+        for n in 0..4 {
+            let beacon = &beacon;
+            scope.spawn(move || {
+                for m in 0..25 {
+                    let name = format!("Lamp {n}-{m}");
+                    let service = Service::new(&name, "_beacon-many._tcp", 1).unwrap();
+                    drop(beacon.register(service).unwrap());
+                    drop(beacon.browse("_beacon-many._tcp").unwrap());
+                }
+            });
+        }
+    });
+
+    assert_eq!(beacon.figures().unwrap().reader_panics, 0);
+}
+
+/// Datagrams from another socket of this machine, as fast as one thread sends them.
+struct Flood {
+    thread: thread::JoinHandle<usize>,
+    over: std::sync::Arc<AtomicBool>,
+}
+
+impl Flood {
+    fn start() -> Self {
+        let over = std::sync::Arc::new(AtomicBool::new(false));
+        let told = std::sync::Arc::clone(&over);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let thread = thread::spawn(move || {
+            let mut sent = 0;
+            while !told.load(Ordering::SeqCst) {
+                let junk = [u8::try_from(sent % 256).unwrap(); 60];
+                // Nobody may be listening at the moment.
+                let _ = socket.send_to(&junk, "127.0.0.1:5353");
+                sent += 1;
+                thread::yield_now();
+            }
+            sent
+        });
+        Self { thread, over }
+    }
+
+    fn stop(self) -> usize {
+        self.over.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
+}
+
+/// A logger whose threads take their time to leave: their thread-local is slow to drop.
+struct SlowToLeave;
+
+static SLOW_TO_LEAVE: SlowToLeave = SlowToLeave;
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+struct Slow(Cell<u64>);
+
+thread_local! {
+    static SLOW: Slow = const { Slow(Cell::new(0)) };
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_micros(300) {
+            thread::yield_now();
+        }
+        LEFT.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl log::Log for SlowToLeave {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record
+            .args()
+            .as_str()
+            .is_some_and(|text| text.ends_with("starts"))
+        {
+            SLOW.with(|slow| slow.0.set(slow.0.get() + 1));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn config() -> Config {
+    Config::default().interfaces(["lo"])
+}
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Returns the names and numbers of this process's threads, but for those of the test runner.
+fn threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let named = tasks.filter_map(|task| {
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        let ours = name.starts_with("beacon-");
+        ours.then(|| format!("{} {}", name.trim(), task.file_name().to_string_lossy()))
+    });
+    named.collect()
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
