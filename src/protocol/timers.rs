@@ -60,11 +60,6 @@ impl<K: Copy + Ord> Timers<K> {
         self.due.remove(&key);
         Some(key)
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.due.clear();
-        self.queue.clear();
-    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@
 //! - `state`: one link with all that is kept for it
 //! - `links`: links that come, change and go
 //! - `messages`: what a received message sets off
+//! - `learning`: what is kept of it
 //! - `publishing`: registrations, their names and conflicts
 //! - `asking`: browses and lookups
 
 mod asking;
+mod learning;
 mod links;
 mod messages;
 mod publishing;
