@@ -416,6 +416,7 @@ mod tests {
     #[test]
     fn names_in_the_rdata_of_the_listed_types_are_decompressed() {
         // 6762-18.14-5, 6762-18.14-6
+        let preferred: (&[u8], &[u8]) = (b"\0\x0a\xc0\x0c", b"\0\x0a\x03nas\x05local\0");
         let types: [(RecordType, &[u8], &[u8]); 13] = [
             (RecordType::NS, b"\xc0\x0c", b"\x03nas\x05local\0"),
             (RecordType::DNAME, b"\xc0\x10", b"\x05local\0"),
@@ -424,26 +425,10 @@ mod tests {
                 b"\xc0\x10\x01a\xc0\x10abcdefghijklmnopqrst",
                 b"\x05local\0\x01a\x05local\0abcdefghijklmnopqrst",
             ),
-            (
-                RecordType::MX,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::AFSDB,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::RT,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::KX,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
+            (RecordType::MX, preferred.0, preferred.1),
+            (RecordType::AFSDB, preferred.0, preferred.1),
+            (RecordType::RT, preferred.0, preferred.1),
+            (RecordType::KX, preferred.0, preferred.1),
             (
                 RecordType::RP,
                 b"\xc0\x10\xc0\x10",

@@ -77,10 +77,9 @@ impl Engine {
             return;
         };
         let now = self.tools.now;
-        if origin == Origin::Peer {
-            if arrival.source.port() == MDNS_PORT && arrival.is_multicast() {
-                learning::observe(state, message, now);
-            }
+        let from_peer = origin == Origin::Peer && arrival.source.port() == MDNS_PORT;
+        if from_peer && arrival.is_multicast() {
+            learning::observe(state, message, now);
         }
         let LinkState {
             responder,
