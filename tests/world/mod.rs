@@ -12,6 +12,7 @@
 
 mod check;
 pub mod make;
+pub mod script;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;

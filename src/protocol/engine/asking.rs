@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::dnssd::InstanceName;
 use crate::dnssd::ServiceType;
 use crate::error::Error;
+use crate::protocol::cache::Expired;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::Notice;
 use crate::protocol::link::LinkId;
@@ -40,6 +41,25 @@ pub(crate) enum Subscription {
 pub(crate) enum Change {
     Added,
     Removed,
+}
+
+/// A cached record that came or went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News<'r> {
+    /// Where it stands, or stood, in the cache.
+    place: u32,
+    record: &'r Record,
+    change: Change,
+}
+
+impl<'r> News<'r> {
+    /// Returns what the record points to, if it is a pointer.
+    fn target(self) -> Option<(&'r Name, Change)> {
+        match &self.record.rdata {
+            Rdata::Ptr(target) => Some((target, self.change)),
+            _ => None,
+        }
+    }
 }
 
 impl Engine {
@@ -144,7 +164,7 @@ impl Engine {
             let Some(state) = self.links.get_mut(&link) else {
                 return;
             };
-            let Some(record) = state.cache.pop_expired(now) else {
+            let Some(Expired { place, record }) = state.cache.pop_expired(now) else {
                 return;
             };
             if record.cache_flush {
@@ -153,17 +173,29 @@ impl Engine {
                     .questions
                     .reopen(now, &folded, record.record_type(), chance);
             }
-            self.note_change(link, &record, Change::Removed);
+            self.note_change(link, place, &record, Change::Removed);
         }
     }
 
-    /// Tells all who wait for a record that it came or went.
-    pub(crate) fn note_change(&mut self, link: LinkId, record: &Record, change: Change) {
-        let target = match &record.rdata {
-            Rdata::Ptr(target) => Some((target, change)),
-            _ => None,
+    /// Tells all who wait for a record that it came to a place in the cache, or went from there.
+    pub(crate) fn note_change(
+        &mut self,
+        link: LinkId,
+        place: u32,
+        record: &Record,
+        change: Change,
+    ) {
+        let news = News {
+            place,
+            record,
+            change,
         };
-        self.tell(link, &record.name.folded(), record.record_type(), target);
+        self.tell(
+            link,
+            &record.name.folded(),
+            record.record_type(),
+            Some(news),
+        );
     }
 
     /// Lets every subscription ask on a link.
@@ -254,14 +286,14 @@ impl Engine {
         Ok(id)
     }
 
-    /// Tells all who wait for a name and type on a link; `target` is what a pointer that came or
-    /// went points to.
-    fn tell(
+    /// Tells all who wait for a name and type on a link to look again; `news` is the record that
+    /// came or went, if one did.
+    pub(crate) fn tell(
         &mut self,
         link: LinkId,
         folded: &[u8],
         record_type: RecordType,
-        target: Option<(&Name, Change)>,
+        news: Option<News<'_>>,
     ) {
         let Some(state) = self.links.get_mut(&link) else {
             return;
@@ -269,7 +301,7 @@ impl Engine {
         for watcher in state.questions.watchers(folded, record_type) {
             if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                 let mut desk = state.desk(&mut self.tools, First::Multicast);
-                subscription.note(&watcher, link, target, &mut desk);
+                subscription.note(&watcher, news, &mut desk);
             }
         }
     }
@@ -307,24 +339,24 @@ impl Subscription {
         }
     }
 
-    fn note(
-        &mut self,
-        watcher: &Watcher,
-        link: LinkId,
-        target: Option<(&Name, Change)>,
-        desk: &mut Desk<'_>,
-    ) {
-        match (self, &watcher.role, target) {
-            (Self::Browse(_, browser), Role::Instances, Some((target, Change::Added))) => {
-                browser.list(target, desk);
+    fn note(&mut self, watcher: &Watcher, news: Option<News<'_>>, desk: &mut Desk<'_>) {
+        match (self, &watcher.role) {
+            (Self::Browse(_, browser), Role::Instances) => {
+                let target = news.and_then(News::target);
+                match target {
+                    Some((target, Change::Added)) => browser.list(target, desk),
+                    Some((target, Change::Removed)) => browser.unlist(target, desk),
+                    None => {}
+                }
             }
-            (Self::Browse(_, browser), Role::Instances, Some((target, Change::Removed))) => {
-                browser.unlist(target, desk);
+            (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(place)) => {
+                browser.note_change(*place, desk);
             }
-            (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(instance), _) => {
-                browser.note_change(instance, desk);
+            (Self::Records(lookup), _) => {
+                if let Some(news) = news {
+                    lookup.note_change(desk.link(), news.place);
+                }
             }
-            (Self::Records(lookup), _, _) => lookup.note_change(link),
             _ => {}
         }
     }

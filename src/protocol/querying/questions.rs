@@ -31,6 +31,8 @@ pub(crate) struct Questions {
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
     first: Option<Instant>,
+    /// Whether a question was closed since somebody last wanted to know.
+    closed: bool,
 }
 
 /// One name and type that somebody here wants to know about.
@@ -42,6 +44,8 @@ pub(crate) struct Question {
     pub(crate) schedule: Schedule,
     /// When it last asked for unicast answers.
     pub(crate) asked_unicast: Option<Instant>,
+    /// When another host last asked it.
+    heard: Option<Instant>,
     watchers: BTreeSet<Watcher>,
 }
 
@@ -57,8 +61,8 @@ pub(crate) struct Watcher {
 pub(crate) enum Role {
     /// Pointers to instances.
     Instances,
-    /// Part of what resolves this instance.
-    Detail(Name),
+    /// Part of what resolves the instance that has this number with its browser.
+    Detail(u32),
     /// Records wanted for themselves.
     Records,
 }
@@ -70,6 +74,7 @@ impl Questions {
             by_name: HashMap::new(),
             timers: Timers::new(),
             first: None,
+            closed: false,
         }
     }
 
@@ -100,6 +105,7 @@ impl Questions {
             record_type,
             schedule: Schedule::new(start, first),
             asked_unicast: None,
+            heard: None,
             watchers: BTreeSet::from([watcher]),
         });
         self.by_name.entry(folded).or_default().push(place);
@@ -119,12 +125,18 @@ impl Questions {
         }
         self.slab.remove(place);
         self.timers.cancel(place);
+        self.closed = true;
         if let Some(places) = self.by_name.get_mut(&*folded) {
             places.retain(|held| *held != place);
             if places.is_empty() {
                 self.by_name.remove(&*folded);
             }
         }
+    }
+
+    /// Tells whether a question was closed since the last call: what answered it may be dropped.
+    pub(crate) fn take_closed(&mut self) -> bool {
+        std::mem::take(&mut self.closed)
     }
 
     /// Tells whether anybody here wants a record of this name and type.
@@ -236,6 +248,20 @@ impl Questions {
             .map(|place| self.get(place))
     }
 
+    /// Notes that another host asks at `now`, and tells whether that is news: a question that is
+    /// open here, and was not heard at this instant before.
+    pub(crate) fn note_heard(
+        &mut self,
+        folded: &[u8],
+        record_type: RecordType,
+        now: Instant,
+    ) -> bool {
+        let Some(place) = self.place_of(folded, record_type) else {
+            return false;
+        };
+        self.question_mut(place).heard.replace(now) != Some(now)
+    }
+
     /// Notes that a peer asked the same, with nothing known that we do not know.
     pub(crate) fn note_peer_asked(&mut self, folded: &[u8], record_type: RecordType, now: Instant) {
         if let Some(place) = self.place_of(folded, record_type) {
@@ -257,7 +283,8 @@ impl Questions {
     ) -> bool {
         let recent = |at: Instant| now.saturating_duration_since(at) <= UNICAST_WINDOW;
         self.at(folded).any(|question| {
-            answers(record_type, question.record_type) && question.asked_unicast.is_some_and(recent)
+            is_wanted(record_type, question.record_type)
+                && question.asked_unicast.is_some_and(recent)
         })
     }
 
