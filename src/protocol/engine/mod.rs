@@ -9,15 +9,18 @@
 //! - `links`: links that come, change and go
 //! - `messages`: what a received message sets off
 //! - `learning`: what is kept of it
+//! - `doubting`: what may not hold any more
 //! - `publishing`: registrations, their names and conflicts
-//! - `asking`: browses and lookups
+//! - `asking`: browses and lookups, each a `subscription`
 
 mod asking;
+mod doubting;
 mod learning;
 mod links;
 mod messages;
 mod publishing;
 mod state;
+mod subscription;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -27,13 +30,14 @@ use crate::config::Limits;
 use crate::dnssd::HostName;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
-use crate::protocol::engine::asking::Subscription;
 use crate::protocol::engine::publishing::Standing;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::state::Tools;
+use crate::protocol::engine::subscription::Subscription;
 use crate::protocol::event::Event;
 use crate::protocol::event::RecordEvent;
 use crate::protocol::event::Status;
+use crate::protocol::event::TypeEvent;
 use crate::protocol::link::LinkId;
 use crate::protocol::outbox::Outbox;
 use crate::protocol::outbox::Transmit;
@@ -84,6 +88,8 @@ pub struct Engine {
 pub enum Notice {
     /// For a browse, or the following of one instance.
     Browse(SubscriptionId, Event),
+    /// For a search for types of service.
+    Types(SubscriptionId, TypeEvent),
     /// For a question for records.
     Records(SubscriptionId, RecordEvent),
     /// For a registration.
