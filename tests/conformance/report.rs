@@ -1,7 +1,7 @@
 //! Prints how much of RFC 6762 and RFC 6763 has a passing test.
 //!
-//! `make conformance` runs it with what `cargo test` printed. If `STRICT=1` is set it fails below all
-//! core rules.
+//! `make conformance` runs it with what `cargo test` printed. With `STRICT=1` it fails below all core
+//! rules.
 
 mod catalogue;
 mod outcomes;
