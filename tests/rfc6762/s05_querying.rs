@@ -25,7 +25,7 @@ const WEB: &str = "_http._tcp.local";
 
 #[test]
 fn every_query_goes_to_the_group_of_its_family_from_port_5353() {
-    // 6762-3-1, 6762-4-1, 6762-4-2, 6762-5.2-14, 6762-20-1
+    // 6762-3-1, 6762-4-1, 6762-4-2, 6762-5.2-14, 6762-20-1, 6762-22.1-1
     let mut world = World::new(1);
     let reader = world.host("reader", DUAL);
     let link_local = ["8", "9", "a", "b"].map(|digit| {
