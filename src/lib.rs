@@ -18,5 +18,5 @@ pub use error::{
     AddressFault, Error, ErrorKind, HostFault, InstanceFault, Rejected, ServiceTypeFault,
     SubtypeFault, TxtFault,
 };
-pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status};
+pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status, TypeEvent};
 pub use runtime::Figures;

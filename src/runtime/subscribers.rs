@@ -117,6 +117,8 @@ impl Subscribers {
                 Notice::Records(id, event) => {
                     self.hand_on(id, engine, now, |outlet| outlet.send_record(event));
                 }
+                // No subscription of the runtime's searches for types.
+                Notice::Types(..) => {}
                 Notice::Registration(id, status) => self.note_status(id, &status),
             }
         }

@@ -101,7 +101,7 @@ impl Engine {
 
     /// Lets the records of every registration stand on a link, and claims their names from the
     /// start.
-    fn place_all(&mut self, link: LinkId) {
+    pub(crate) fn place_all(&mut self, link: LinkId) {
         let registrations: Vec<_> = self.registry.ids().collect();
         for id in registrations {
             self.place(link, id, Cause::Change);

@@ -150,13 +150,6 @@ impl Browser {
         }
     }
 
-    /// Returns whether an instance is followed on a link.
-    pub(crate) fn follows(&self, link: LinkId, instance: &Name) -> bool {
-        let place = self.places.get(&(link, instance.clone()));
-        let tracked = place.and_then(|place| self.tracked.get(*place));
-        tracked.is_some_and(|tracked| tracked.listed)
-    }
-
     fn track(&mut self, instance: &Name, reported: Reported, desk: &mut Desk<'_>) {
         let Some(name) = InstanceName::from_name(instance) else {
             return;
