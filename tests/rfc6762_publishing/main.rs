@@ -7,6 +7,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod every_packet;
 mod rfc6763;
 mod s05_asking_us;
 mod s06_1_denying;

@@ -81,10 +81,9 @@ impl Engine {
             return;
         };
         let now = self.tools.now;
-        if origin == Origin::Peer {
-            if arrival.source.port() == MDNS_PORT && arrival.is_multicast() {
-                note_peer_questions(state, message, now);
-            }
+        let spoken = arrival.source.port() == MDNS_PORT && arrival.is_multicast();
+        if origin == Origin::Peer && spoken {
+            note_peer_questions(state, message, now);
         }
         let LinkState {
             responder,
@@ -94,6 +93,7 @@ impl Engine {
         } = state;
         let chance = &mut self.tools.chance;
         responder.handle_query(now, arrival, link, message, zone, chance);
+        self.counts.replies_refused += responder.take_refused();
     }
 
     /// Takes in the records that somebody here asks for.
