@@ -124,6 +124,8 @@ pub struct Counts {
     pub echoes: u64,
     /// Names of ours that another host holds.
     pub conflicts: u64,
+    /// Replies to one host that were not given, because too many others waited.
+    pub replies_refused: u64,
     /// Changes of attributes that came too soon after others, and had to wait.
     pub updates_deferred: u64,
     /// Records refused because the cache of their link, or their source's part of it, was full.
