@@ -170,8 +170,11 @@ impl Engine {
             let Some(state) = self.links.get_mut(&link) else {
                 continue;
             };
-            let won = state.handle_timeout(&mut self.tools);
-            self.note_won(link, &won);
+            let progress = state.handle_timeout(&mut self.tools);
+            self.note_won(link, &progress.won);
+            if progress.announced {
+                self.note_unannounced();
+            }
             self.ask(link);
         }
     }
