@@ -50,22 +50,6 @@ impl Engine {
         self.note_standings();
     }
 
-    /// Takes note that the host was asleep, or cut off for a while: names are claimed and asked for
-    /// again on every link.
-    ///
-    /// # RFC
-    ///
-    /// 6762 §8.
-    pub fn wake(&mut self, now: Instant) {
-        self.advance(now);
-        let links: Vec<_> = self.links.keys().copied().collect();
-        for link in links {
-            self.place_all(link);
-            self.restart_questions(link);
-        }
-        self.note_standings();
-    }
-
     /// Returns the links, by ascending id.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values().map(|state| &state.link)
