@@ -23,14 +23,7 @@ pub(crate) fn run(
     services: &[Service],
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
-    for service in services {
-        let registered = beacon.register(service.clone()).map_err(Error::from)?;
-        published.push(Published {
-            registration: registered,
-            announced: None,
-        });
-    }
-    let Err(ended) = follow(stage, &mut published);
+    let Err(ended) = publish(&beacon, stage, services, &mut published);
     beacon.shutdown(FAREWELL_MAX);
     let outcome = end(ended, &published)?;
     for name in published.iter().filter_map(|one| one.announced.as_ref()) {
@@ -46,8 +39,22 @@ struct Published {
     announced: Option<InstanceName>,
 }
 
-/// Tells what becomes of the services, for as long as nothing ends it.
-fn follow(stage: &mut Stage, published: &mut [Published]) -> Result<Infallible, Ended> {
+/// Publishes the services and tells what becomes of them, for as long as nothing ends it.
+fn publish(
+    beacon: &Beacon,
+    stage: &mut Stage,
+    services: &[Service],
+    published: &mut Vec<Published>,
+) -> Result<Infallible, Ended> {
+    for service in services {
+        let registration = beacon.register(service.clone()).map_err(Error::from)?;
+        published.push(Published {
+            registration,
+            announced: None,
+        });
+        // Many take a while, in which it may be told to end.
+        stage.look_up()?;
+    }
     loop {
         for one in &mut *published {
             one.tell(stage)?;

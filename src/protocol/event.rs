@@ -246,4 +246,9 @@ pub enum Status {
         /// The name that it has.
         name: InstanceName,
     },
+    /// No free name was found in a minute of probing, which goes on. RFC 6762 §9.
+    Overdue {
+        /// The name tried by then.
+        name: InstanceName,
+    },
 }

@@ -5,12 +5,15 @@
 //! and takes another name.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
+use crate::dnssd::TxtProperties;
+use crate::error::Error;
 use crate::protocol::link::Link;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::HOST_TTL;
@@ -29,6 +32,8 @@ pub struct RegistrationId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Registry {
     services: BTreeMap<RegistrationId, Registered>,
+    /// Which registration has an instance name, by the folded name.
+    instances: HashMap<Box<[u8]>, RegistrationId>,
     host: HostName,
     next_id: u64,
 }
@@ -57,6 +62,7 @@ impl Registry {
     pub(crate) fn new(host: HostName) -> Self {
         Self {
             services: BTreeMap::new(),
+            instances: HashMap::new(),
             host,
             next_id: 0,
         }
@@ -72,12 +78,15 @@ impl Registry {
             instance,
             host,
         };
+        self.index(&registered.instance, id);
         self.services.insert(id, registered);
         id
     }
 
     pub(crate) fn remove(&mut self, id: RegistrationId) -> Option<Registered> {
-        self.services.remove(&id)
+        let removed = self.services.remove(&id)?;
+        self.instances.remove(&*removed.instance.name().folded());
+        Some(removed)
     }
 
     pub(crate) fn get(&self, id: RegistrationId) -> Option<&Registered> {
@@ -93,9 +102,43 @@ impl Registry {
         while self.by_instance(next.name()).is_some() {
             next = next.renamed();
         }
+        self.index(&next, id);
         if let Some(held) = self.services.get_mut(&id) {
-            held.instance = next;
+            let before = std::mem::replace(&mut held.instance, next);
+            self.instances.remove(&*before.name().folded());
         }
+    }
+
+    /// Gives this host the next name that no other host has that registrations speak for.
+    pub(crate) fn rename_host(&mut self) {
+        let mut next = self.host.renamed();
+        while self
+            .services
+            .values()
+            .any(|held| held.host.as_ref() == Some(&next))
+        {
+            next = next.renamed();
+        }
+        self.host = next;
+    }
+
+    /// Sets the attributes of a registration, and tells whether they changed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Service::with_properties`].
+    pub(crate) fn set_properties(
+        &mut self,
+        id: RegistrationId,
+        properties: &TxtProperties,
+    ) -> Result<bool, Error> {
+        let Some(held) = self.services.get_mut(&id) else {
+            return Ok(false);
+        };
+        let service = held.service.clone().with_properties(properties)?;
+        let changed = service.properties() != held.service.properties();
+        held.service = service;
+        Ok(changed)
     }
 
     /// Gives the next name to the host that registrations here speak for, and returns these
@@ -119,14 +162,6 @@ impl Registry {
         self.services.keys().copied()
     }
 
-    pub(crate) fn host(&self) -> &HostName {
-        &self.host
-    }
-
-    pub(crate) fn set_host(&mut self, host: HostName) {
-        self.host = host;
-    }
-
     /// Tells whether any registration stands on this host, so that its name must be claimed.
     pub(crate) fn needs_host(&self) -> bool {
         self.services.values().any(|held| held.host.is_none())
@@ -134,9 +169,7 @@ impl Registry {
 
     /// Returns the registration that has this instance name.
     pub(crate) fn by_instance(&self, name: &Name) -> Option<RegistrationId> {
-        let mut all = self.services.iter();
-        all.find(|(_, held)| held.instance.name() == name)
-            .map(|(id, _)| *id)
+        self.instances.get(&*name.folded()).copied()
     }
 
     /// Returns whose name this is. A proxied host that several registrations share belongs to the
@@ -153,6 +186,11 @@ impl Registry {
         let mut all = self.services.iter();
         all.find(|(_, held)| proxies(held))
             .map(|(id, _)| Lineage::Proxy(*id))
+    }
+
+    fn index(&mut self, instance: &InstanceName, id: RegistrationId) {
+        let folded = instance.name().folded();
+        self.instances.insert(Box::from(&*folded), id);
     }
 
     /// Returns the records that stand for a registration on a link.

@@ -60,6 +60,12 @@ impl<K: Copy + Ord> Timers<K> {
         self.due.remove(&key);
         Some(key)
     }
+
+    /// Forgets every deadline.
+    pub(crate) fn clear(&mut self) {
+        self.due.clear();
+        self.queue.clear();
+    }
 }
 
 #[cfg(test)]

@@ -108,7 +108,9 @@ impl Standing {
         let mut now = self.now.lock();
         let (name, announced) = match status {
             Status::Announced { name } => (name, true),
-            Status::Probing { name } | Status::Renamed { to: name, .. } => (name, false),
+            Status::Probing { name }
+            | Status::Renamed { to: name, .. }
+            | Status::Overdue { name } => (name, false),
         };
         now.name = name.clone();
         now.announced = announced;

@@ -7,6 +7,11 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod s05_asking_us;
+mod s06_1_denying;
+mod s06_7_legacy;
+mod s06_responding;
+mod s07_suppression;
 mod s08_probing;
 
 use std::time::Duration;

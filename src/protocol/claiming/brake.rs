@@ -1,6 +1,6 @@
 //! Slowing down when name after name is taken.
 //!
-//! Read RFC 6762 §8.1 (fifteen conflicts in ten seconds) and §9 (report after a minute) first.
+//! Read RFC 6762 §8.1 (fifteen conflicts in ten seconds) first.
 //! Conflicts are counted for each thing that wants a name, through all the names that it tries.
 
 use std::collections::VecDeque;
@@ -12,13 +12,11 @@ use std::time::Instant;
 pub(crate) struct Brake {
     conflicts: VecDeque<Instant>,
     tripped: bool,
-    since: Option<Instant>,
 }
 
 impl Brake {
     /// Counts a conflict and returns how long the next attempt has to wait.
     pub(crate) fn note_conflict(&mut self, now: Instant) -> Duration {
-        self.since.get_or_insert(now);
         self.conflicts
             .retain(|at| now.saturating_duration_since(*at) < WINDOW);
         if self.conflicts.len() == CONFLICTS_MAX {
@@ -32,12 +30,6 @@ impl Brake {
             Duration::ZERO
         }
     }
-
-    /// Tells whether no free name was found for a minute. RFC 6762 §9.
-    pub(crate) fn is_hopeless(&self, now: Instant) -> bool {
-        self.since
-            .is_some_and(|since| now.saturating_duration_since(since) >= REPORT_AFTER)
-    }
 }
 
 /// Conflicts within the window that slow us down. RFC 6762 §8.1.
@@ -48,9 +40,6 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// What each attempt waits from then on. RFC 6762 §8.1.
 const SLOW_DELAY: Duration = Duration::from_secs(5);
-
-/// After this long without a name the user should know. RFC 6762 §9.
-const REPORT_AFTER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -4,24 +4,16 @@
 //! header) first. The order is that of the sections: our names first, then our answers, then what
 //! we wanted to know (`learning`).
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use crate::protocol::claiming;
-use crate::protocol::claiming::tiebreak;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::learning;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::link::Arrival;
-use crate::protocol::link::LinkId;
-use crate::protocol::zone::NameId;
-use crate::wire::Class;
 use crate::wire::Message;
-use crate::wire::RecordRef;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,8 +56,8 @@ impl Engine {
 
     fn handle_response(&mut self, arrival: &Arrival, message: &Message<'_>, origin: Origin) {
         if origin == Origin::Peer {
-            let contested = self.contested(arrival.link, message);
-            self.handle_conflicts(arrival.link, &contested);
+            self.handle_conflicts(arrival.link, message);
+            self.handle_bridged(arrival.link, message);
             let now = self.tools.now;
             if let Some(LinkState {
                 responder, zone, ..
@@ -78,17 +70,16 @@ impl Engine {
     }
 
     fn handle_query(&mut self, arrival: &Arrival, message: &Message<'_>, origin: Origin) {
+        if origin == Origin::Peer {
+            self.handle_ties(arrival.link, message);
+        }
         let Some(state) = self.links.get_mut(&arrival.link) else {
             return;
         };
         let now = self.tools.now;
-        if origin == Origin::Peer {
-            for name in lost_ties(state, message) {
-                state.claims.defer(name, now);
-            }
-            if arrival.source.port() == MDNS_PORT && arrival.is_multicast() {
-                learning::observe(state, message, now);
-            }
+        let from_peer = origin == Origin::Peer && arrival.source.port() == MDNS_PORT;
+        if from_peer && arrival.is_multicast() {
+            learning::observe(state, message, now);
         }
         let LinkState {
             responder,
@@ -98,40 +89,6 @@ impl Engine {
         } = state;
         let chance = &mut self.tools.chance;
         responder.handle_query(now, arrival, link, message, zone, chance);
-    }
-
-    /// Returns the names of ours about which another host says something else.
-    ///
-    /// # RFC
-    ///
-    /// 6762 §8.1: while a name is probed for, any record at it. §9: afterwards, a record of a
-    /// unique set with other rdata. What equals a record of ours is never a conflict, on whichever
-    /// link we hold it.
-    fn contested(&self, link: LinkId, message: &Message<'_>) -> BTreeSet<NameId> {
-        let Some(state) = self.links.get(&link) else {
-            return BTreeSet::new();
-        };
-        let contested = message.all_records().filter_map(|heard| {
-            let name = state.zone.find(&heard.name().folded())?;
-            let against = if state.claims.contains(name) {
-                state.claims.is_contestable(name)
-            } else {
-                let mut unique = state.zone.unique_at(name);
-                state.zone.is_verified(name)
-                    && unique.any(|own| own.record.record_type() == heard.record_type())
-            };
-            let counts = against && heard.class() == Class::IN && heard.ttl().0 > 0;
-            let nsec = heard.record_type() == crate::wire::RecordType::NSEC;
-            (counts && !nsec && !self.is_ours(&heard)).then_some(name)
-        });
-        contested.collect()
-    }
-
-    /// Tells whether a record that was heard is one of ours, on any link, or was lately.
-    fn is_ours(&self, heard: &RecordRef<'_>) -> bool {
-        let now = self.tools.now;
-        let mut links = self.links.values();
-        links.any(|state| state.zone.find_same(heard).is_some() || state.was_ours(heard, now))
     }
 }
 
@@ -174,37 +131,6 @@ fn is_expected(state: &LinkState, now: Instant, message: &Message<'_>) -> bool {
                 .questions
                 .expects_unicast(&folded, record.record_type(), now)
     })
-}
-
-/// Returns the names for which a peer probes at the same time as we do, with data that sorts later
-/// than ours.
-fn lost_ties(state: &LinkState, message: &Message<'_>) -> Vec<NameId> {
-    let mut lost = Vec::new();
-    if message.authorities().next().is_none() {
-        return lost;
-    }
-    for question in message.questions() {
-        let Some(name) = state.zone.find(&question.name().folded()) else {
-            continue;
-        };
-        if !state.claims.is_contestable(name) || lost.contains(&name) {
-            continue;
-        }
-        let proposed = message
-            .authorities()
-            .filter(|record| record.name() == question.name());
-        let theirs: Vec<_> = proposed
-            .map(|record| tiebreak::weigh_heard(&record))
-            .collect();
-        let ours = claiming::proposal(&state.link, &state.zone, name)
-            .into_iter()
-            .map(|own| tiebreak::weigh(&own.record))
-            .collect();
-        if !theirs.is_empty() && tiebreak::compare(ours, theirs) == Ordering::Less {
-            lost.push(name);
-        }
-    }
-    lost
 }
 
 fn is_group(destination: IpAddr) -> bool {

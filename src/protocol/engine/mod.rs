@@ -6,21 +6,31 @@
 //! [`poll_timeout`](Engine::poll_timeout) says.
 //!
 //! - `state`: one link with all that is kept for it
+//! - `exchange`: our records on a link as they come and go
+//! - `announcing`: telling the link of them
 //! - `links`: links that come, change and go
 //! - `messages`: what a received message sets off
 //! - `learning`: what is kept of it
 //! - `doubting`: what may not hold any more
-//! - `publishing`: registrations, their names and conflicts
+//! - `publishing`: registrations and their records
+//! - `updates`: attributes that change
+//! - `conflicts`: other hosts with our names
+//! - `standing`: what is reported of a registration
 //! - `asking`: browses and lookups, each a `subscription`
 
+mod announcing;
 mod asking;
+mod conflicts;
 mod doubting;
+mod exchange;
 mod learning;
 mod links;
 mod messages;
 mod publishing;
+mod standing;
 mod state;
 mod subscription;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -30,7 +40,8 @@ use crate::config::Limits;
 use crate::dnssd::HostName;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
-use crate::protocol::engine::publishing::Standing;
+use crate::protocol::engine::standing::Chore;
+use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::state::Tools;
 use crate::protocol::engine::subscription::Subscription;
@@ -45,6 +56,7 @@ use crate::protocol::querying::SubscriptionId;
 use crate::protocol::registry::Lineage;
 use crate::protocol::registry::RegistrationId;
 use crate::protocol::registry::Registry;
+use crate::protocol::timers::Timers;
 use crate::wire::Writer;
 
 /// Multicast DNS and DNS-SD for one host, on any number of links.
@@ -75,6 +87,9 @@ pub struct Engine {
     links: BTreeMap<LinkId, LinkState>,
     registry: Registry,
     standings: BTreeMap<RegistrationId, Standing>,
+    /// Registrations of which something may have changed since it was reported.
+    dirty: BTreeSet<RegistrationId>,
+    chores: Timers<Chore>,
     brakes: BTreeMap<Lineage, Brake>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
     paused: BTreeSet<SubscriptionId>,
@@ -109,6 +124,8 @@ pub struct Counts {
     pub echoes: u64,
     /// Names of ours that another host holds.
     pub conflicts: u64,
+    /// Changes of attributes that came too soon after others, and had to wait.
+    pub updates_deferred: u64,
     /// Records refused because the cache of their link, or their source's part of it, was full.
     pub cache_refused: u64,
 }
@@ -130,6 +147,8 @@ impl Engine {
             links: BTreeMap::new(),
             registry: Registry::new(host),
             standings: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            chores: Timers::new(),
             brakes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             paused: BTreeSet::new(),
@@ -142,6 +161,7 @@ impl Engine {
     /// later, call again.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_now(now);
+        self.handle_chores();
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
             self.expire(link);
@@ -158,10 +178,8 @@ impl Engine {
     /// nothing is due ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.links
-            .values()
-            .filter_map(LinkState::poll_timeout)
-            .min()
+        let links = self.links.values().filter_map(LinkState::poll_timeout);
+        links.chain(self.chores.next()).min()
     }
 
     /// Takes out the next packet to send. Call until it returns `None` after each call that hands

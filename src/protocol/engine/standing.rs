@@ -1,0 +1,155 @@
+//! How a registration stands: what was reported of it, to be compared with what is true.
+//!
+//! Read RFC 6762 §8.1 and §9 first: the user hears of every name that is given up, and of a search
+//! that has not ended after a minute.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::dnssd::InstanceName;
+use crate::protocol::engine::Engine;
+use crate::protocol::engine::Notice;
+use crate::protocol::engine::updates::Updates;
+use crate::protocol::event::Status;
+use crate::protocol::registry::RegistrationId;
+
+/// What was reported of a registration, and what else is kept for it.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    name: Option<InstanceName>,
+    announced: bool,
+    /// A minute of probing is over, which was not reported yet.
+    overdue: bool,
+    pub(crate) updates: Updates,
+}
+
+/// What has to be done for a registration at some time.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Chore {
+    /// To publish the attributes that came too soon after others.
+    Update(RegistrationId),
+    /// To report that no name was found for so long.
+    Report(RegistrationId),
+}
+
+impl Engine {
+    /// Marks every registration as one of which something may have changed.
+    pub(crate) fn note_standings(&mut self) {
+        let ids: Vec<_> = self.standings.keys().copied().collect();
+        for id in ids {
+            self.note_standing(id);
+        }
+    }
+
+    /// Marks a registration as one of which something may have changed.
+    pub(crate) fn note_standing(&mut self, id: RegistrationId) {
+        if let Some(standing) = self.standings.get(&id) {
+            self.dirty.insert(id);
+            if !standing.announced {
+                let report = self.tools.now + REPORT_AFTER;
+                self.chores.set_no_later(Chore::Report(id), report);
+            }
+        }
+    }
+
+    /// Does what is due for registrations.
+    pub(crate) fn handle_chores(&mut self) {
+        while let Some(chore) = self.chores.pop(self.tools.now) {
+            match chore {
+                Chore::Update(id) => self.publish_update(id),
+                Chore::Report(id) => self.report_overdue(id),
+            }
+        }
+    }
+
+    /// Takes out the next change in the fate of a registration.
+    pub(crate) fn poll_status(&mut self) -> Option<Notice> {
+        while let Some(id) = self.dirty.first().copied() {
+            if let Some(status) = self.next_status(id) {
+                return Some(Notice::Registration(id, status));
+            }
+            self.dirty.remove(&id);
+        }
+        None
+    }
+
+    /// Forgets what is kept for a registration.
+    pub(crate) fn forget_standing(&mut self, id: RegistrationId) {
+        self.standings.remove(&id);
+        self.dirty.remove(&id);
+        self.chores.cancel(Chore::Update(id));
+        self.chores.cancel(Chore::Report(id));
+    }
+
+    fn next_status(&mut self, id: RegistrationId) -> Option<Status> {
+        let announced = self.is_announced(id);
+        let held = self.registry.get(id)?;
+        let status = self
+            .standings
+            .get_mut(&id)?
+            .next(&held.instance, announced)?;
+        let report = Chore::Report(id);
+        match status {
+            Status::Announced { .. } => self.chores.cancel(report),
+            Status::Probing { .. } => self.chores.set_no_later(report, self.report_at()),
+            _ => {}
+        }
+        Some(status)
+    }
+
+    /// Tells whether a registration was announced on every link.
+    fn is_announced(&self, id: RegistrationId) -> bool {
+        let proxied = |id| {
+            self.registry
+                .get(id)
+                .is_some_and(|held| held.host.is_some())
+        };
+        let mut links = self.links.values();
+        !self.links.is_empty()
+            && links.all(|state| {
+                state.is_announced(Some(id)) && (proxied(id) || state.is_announced(None))
+            })
+    }
+
+    fn report_overdue(&mut self, id: RegistrationId) {
+        let mut links = self.links.values();
+        let claimed = links.any(|state| state.is_claiming(Some(id)) || state.is_claiming(None));
+        let Some(standing) = self.standings.get_mut(&id) else {
+            return;
+        };
+        if claimed && !standing.announced {
+            standing.overdue = true;
+            self.dirty.insert(id);
+        }
+    }
+
+    fn report_at(&self) -> Instant {
+        self.tools.now + REPORT_AFTER
+    }
+}
+
+impl Standing {
+    /// Returns the next status to report; nothing when all is reported.
+    fn next(&mut self, name: &InstanceName, announced: bool) -> Option<Status> {
+        let name = name.clone();
+        match self.name.replace(name.clone()) {
+            None => return Some(Status::Probing { name }),
+            Some(from) if from != name => {
+                self.announced = false;
+                return Some(Status::Renamed { from, to: name });
+            }
+            Some(_) => {}
+        }
+        let overdue = std::mem::take(&mut self.overdue);
+        let before = std::mem::replace(&mut self.announced, announced);
+        match (before, announced) {
+            (false, true) => Some(Status::Announced { name }),
+            (true, false) => Some(Status::Probing { name }),
+            (false, false) if overdue => Some(Status::Overdue { name }),
+            _ => None,
+        }
+    }
+}
+
+/// After this long without a name the user should know. RFC 6762 §9.
+const REPORT_AFTER: Duration = Duration::from_secs(60);
