@@ -88,7 +88,7 @@ fn a_probe_proposes_every_unique_record_without_the_flush_bit() {
 
     for probe in probes(run) {
         let proposed = &probe.message.authorities;
-        let kinds: Vec<_> = proposed.iter().map(|record| record.record_type()).collect();
+        let kinds: Vec<_> = proposed.iter().map(Record::record_type).collect();
         let of = |wanted| kinds.iter().filter(|kind| **kind == wanted).count();
         // One IPv4 address, and two of IPv6: fe80:: and 2001:db8::.
         let counts = [

@@ -19,10 +19,13 @@ mod world;
 
 mod claiming;
 mod conflicts;
+mod content;
 mod delays;
 mod every_packet;
+mod names;
 mod suppression;
 mod ties;
+mod unicast;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -31,6 +34,13 @@ use crate::stage::Play;
 
 /// All plays, the longest first.
 static ALL: &[&Play] = &[
+    &names::LONG,
+    &names::PROXY,
+    &names::MANY,
+    &content::ASKED,
+    &unicast::V4,
+    &unicast::BOTH,
+    &unicast::LINK_LOCAL,
     &delays::TOO_OFTEN,
     &delays::ONE_BY_ONE,
     &suppression::KNOWN,

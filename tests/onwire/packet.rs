@@ -55,10 +55,14 @@ impl Packet {
 
     /// Tells whether it asks for this.
     pub(crate) fn asks(&self, name: &str, record_type: RecordType) -> bool {
+        !self.is_response() && self.repeats(name, record_type)
+    }
+
+    /// Tells whether this is among its questions, asked or repeated.
+    pub(crate) fn repeats(&self, name: &str, record_type: RecordType) -> bool {
         let name = make::name(name);
         let mut questions = self.message.questions.iter();
-        let fits = questions.any(|asked| asked.name == name && asked.record_type == record_type);
-        fits && !self.message.response
+        questions.any(|asked| asked.name == name && asked.record_type == record_type)
     }
 
     /// Tells whether it is a response with a record of this name and type among its answers, which

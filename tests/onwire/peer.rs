@@ -104,6 +104,13 @@ impl Peer {
 
     /// Sends a message to one address, and returns when.
     pub(crate) fn unicast(&mut self, voice: Voice, to: SocketAddr, message: &Make) -> Instant {
+        let to = match (to, self.sockets[&voice].group) {
+            // A link-local address means nothing without its link.
+            (SocketAddr::V6(to), SocketAddr::V6(group)) => {
+                SocketAddrV6::new(*to.ip(), to.port(), 0, group.scope_id()).into()
+            }
+            (to, _) => to,
+        };
         self.send(voice, to, &message.bytes())
     }
 
