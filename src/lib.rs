@@ -12,7 +12,7 @@ pub mod protocol;
 mod runtime;
 pub mod wire;
 
-pub use api::{Address, Beacon, Browser, Registration, Within};
+pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
 pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{

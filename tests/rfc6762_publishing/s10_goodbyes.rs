@@ -2,6 +2,7 @@
 
 use beacon::Service;
 use beacon::TxtProperties;
+use beacon::protocol::Engine;
 use beacon::protocol::Link;
 use beacon::protocol::RegistrationId;
 use beacon::wire::Rdata;
@@ -100,7 +101,7 @@ fn a_shutdown_takes_everything_back_in_as_few_packets_as_it_fits() {
     }
     world.run(secs(10));
     let gone = world.time();
-    world.with(0, |engine, now| engine.shutdown(now));
+    world.with(0, Engine::shutdown);
     world.run(secs(10));
 
     for v4 in [true, false] {
@@ -125,7 +126,7 @@ fn goodbyes_name_what_is_in_use_after_a_rename() {
     world.send(PEER, &make::say(make::srv(INSTANCE, 9, "other.local")));
     world.run(secs(10));
     let gone = world.time();
-    world.with(0, |engine, now| engine.shutdown(now));
+    world.with(0, Engine::shutdown);
 
     let next = r"Printer\ (2)._ipp._tcp.local";
     let said = responses(&world, gone);

@@ -3,6 +3,7 @@
 use beacon::Service;
 use beacon::Status;
 use beacon::protocol::Destination;
+use beacon::protocol::Engine;
 use beacon::protocol::Notice;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
@@ -135,7 +136,7 @@ fn a_host_that_wakes_up_claims_and_announces_again() {
     let mut lone = publishing(&[ONE, TWO]);
     lone.run(secs(3600));
     let woken = lone.time();
-    lone.with(|engine, now| engine.wake(now));
+    lone.with(Engine::wake);
     lone.run(secs(5));
 
     for link in [1, 2] {
@@ -199,7 +200,7 @@ fn goodbyes_go_out_by_every_link() {
     // 6762-10.1-1
     let mut lone = publishing(&[ONE, TWO]);
     let gone = lone.time();
-    lone.with(|engine, now| engine.shutdown(now));
+    lone.with(Engine::shutdown);
 
     for link in [1, 2] {
         let sent = lone.sent(link, gone);
@@ -214,7 +215,7 @@ fn goodbyes_go_out_by_every_link() {
 fn a_registration_after_a_shutdown_is_announced_and_reported() {
     // 6762-8-1
     let mut lone = publishing(&[ONE]);
-    lone.with(|engine, now| engine.shutdown(now));
+    lone.with(Engine::shutdown);
     let again = lone.time();
     let service = Service::new("Again", "_ipp._tcp", 1).unwrap();
     lone.with(|engine, now| engine.register(now, service).unwrap());

@@ -15,7 +15,7 @@ use super::world::secs;
 fn bits_that_mean_nothing_to_multicast_dns_are_ignored_in_queries() {
     // 6762-18.4-1, 6762-18.6-2, 6762-18.7-1, 6762-18.8-1, 6762-18.9-1, 6762-18.10-1
     for header in meaningless(Header::QUERY) {
-        assert_eq!(reactions(query(header)), 1, "{header:?}");
+        assert_eq!(reactions(&query(header)), 1, "{header:?}");
     }
 }
 
@@ -23,7 +23,7 @@ fn bits_that_mean_nothing_to_multicast_dns_are_ignored_in_queries() {
 fn bits_that_mean_nothing_to_multicast_dns_are_ignored_in_responses() {
     // 6762-18.1-4, 6762-18.4-2, 6762-18.5-1, 6762-18.6-2, 6762-18.7-1, 6762-18.8-1, 6762-18.9-1
     for header in meaningless(Header::RESPONSE) {
-        assert_ne!(reactions(conflict(header)), 0, "{header:?}");
+        assert_ne!(reactions(&conflict(header)), 0, "{header:?}");
     }
 }
 
@@ -32,13 +32,13 @@ fn other_kinds_of_query_and_errors_are_passed_over() {
     // 6762-18.3-1, 6762-18.11-2
     for opcode in [1, 4, 5] {
         let (asked, said) = (Header::QUERY, Header::RESPONSE);
-        assert_eq!(reactions(query(Header { opcode, ..asked })), 0);
-        assert_eq!(reactions(conflict(Header { opcode, ..said })), 0);
+        assert_eq!(reactions(&query(Header { opcode, ..asked })), 0);
+        assert_eq!(reactions(&conflict(Header { opcode, ..said })), 0);
     }
     for rcode in [1, 3] {
         let (asked, said) = (Header::QUERY, Header::RESPONSE);
-        assert_eq!(reactions(query(Header { rcode, ..asked })), 0);
-        assert_eq!(reactions(conflict(Header { rcode, ..said })), 0);
+        assert_eq!(reactions(&query(Header { rcode, ..asked })), 0);
+        assert_eq!(reactions(&conflict(Header { rcode, ..said })), 0);
     }
 }
 
@@ -49,12 +49,12 @@ fn the_bit_qr_decides_what_a_message_is() {
         response: false,
         ..Header::RESPONSE
     };
-    assert_eq!(reactions(conflict(asked)), 0);
+    assert_eq!(reactions(&conflict(asked)), 0);
     let said = Header {
         response: true,
         ..Header::QUERY
     };
-    assert_eq!(reactions(query(said)), 0);
+    assert_eq!(reactions(&query(said)), 0);
 }
 
 fn meaningless(header: Header) -> Vec<Header> {
@@ -105,7 +105,7 @@ fn conflict(header: Header) -> Make {
 }
 
 /// Returns how many packets a host sends when it hears this.
-fn reactions(heard: Make) -> usize {
+fn reactions(heard: &Make) -> usize {
     let mut world = printing(1);
     let from = world.time();
     world.send(PEER, &heard.bytes());

@@ -36,8 +36,8 @@ struct Exchange {
     now: Instant,
     /// What has to be announced for it.
     changed: BTreeSet<OwnId>,
-    /// What has to be taken back.
-    goodbyes: Vec<Record>,
+    /// What was announced and is gone; what nothing takes the place of has to be taken back.
+    gone: Vec<Own>,
 }
 
 /// What we said until lately: a reflector may still repeat it.
@@ -59,7 +59,9 @@ impl LinkState {
         for (owner, drafts) in changes {
             self.exchange(owner, drafts, &mut exchange);
         }
-        self.send_goodbyes(&exchange.goodbyes, tools);
+        let owed = exchange.gone.iter().filter(|own| !self.is_replaced(own));
+        let goodbyes: Vec<_> = owed.map(|own| own.record.clone()).collect();
+        self.send_goodbyes(&goodbyes, tools);
         self.introduce(&exchange.changed, cause, tools);
     }
 
@@ -115,30 +117,26 @@ impl LinkState {
         }
         if own.announced {
             self.former.remember(own.record.clone(), exchange.now);
-            if self.owes_goodbye(&own, usable, exchange.cause) {
-                exchange.goodbyes.push(own.record);
+            // After a lost conflict, and while one goes on, the name may be another host's.
+            let certain = exchange.cause == Cause::Change && usable;
+            if own.ownership == Ownership::Shared || certain {
+                exchange.gone.push(own);
             }
         }
     }
 
-    /// Tells whether a record that is gone must be taken back in so many words.
+    /// Tells whether the set of a record that is gone lives on, so that its next announcement says
+    /// it all.
     ///
     /// # RFC
     ///
-    /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
-    /// a lost conflict, and while one goes on, the name may be another host's, so only shared
-    /// records are taken back.
-    fn owes_goodbye(&self, own: &Own, usable: bool, cause: Cause) -> bool {
-        if own.ownership == Ownership::Shared {
-            return true;
-        }
-        let replaced = self.zone.has_name(own.name)
-            && self
-                .zone
-                .of_type(own.name, own.record.record_type())
-                .next()
-                .is_some();
-        cause == Cause::Change && usable && !replaced
+    /// 6762 §8.4, §10.1.
+    fn is_replaced(&self, own: &Own) -> bool {
+        let Some(name) = self.zone.find(&own.record.name.folded()) else {
+            return false;
+        };
+        let mut rest = self.zone.of_type(name, own.record.record_type());
+        own.ownership != Ownership::Shared && rest.next().is_some()
     }
 
     /// Claims names that are new, and announces what may be used at once.
@@ -187,7 +185,7 @@ impl Exchange {
             cause,
             now,
             changed: BTreeSet::new(),
-            goodbyes: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }

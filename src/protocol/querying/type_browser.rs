@@ -25,6 +25,8 @@ type Key = (LinkId, ServiceType);
 
 #[derive(Debug)]
 struct Tracked {
+    /// The type in the letters in which it was heard of first.
+    service_type: ServiceType,
     interface: Interface,
     /// The names that show the type, each by a pointer: only two labels of them count, so there
     /// may be several.
@@ -50,6 +52,7 @@ impl TypeBrowser {
             return;
         };
         let tracked = self.tracked.entry(key.clone()).or_insert_with(|| Tracked {
+            service_type: key.1.clone(),
             interface: desk.interface.clone(),
             shown_by: BTreeSet::new(),
             reported: false,
@@ -81,25 +84,30 @@ impl TypeBrowser {
     /// Takes out the next event.
     pub(crate) fn poll_event(&mut self) -> Option<TypeEvent> {
         while let Some(key) = self.dirty.pop_first() {
-            let tracked = self.tracked.get_mut(&key)?;
-            let (interface, reported) = (tracked.interface.clone(), tracked.reported);
-            let service_type = key.1.clone();
-            tracked.reported = !tracked.shown_by.is_empty();
-            match (reported, tracked.reported) {
+            let Some(tracked) = self.tracked.get_mut(&key) else {
+                continue;
+            };
+            let shown = !tracked.shown_by.is_empty();
+            let before = std::mem::replace(&mut tracked.reported, shown);
+            let service_type = tracked.service_type.clone();
+            let interface = tracked.interface.clone();
+            if !shown {
+                self.tracked.remove(&key);
+            }
+            match (before, shown) {
                 (false, true) => {
                     return Some(TypeEvent::Found {
                         service_type,
                         interface,
                     });
                 }
-                (_, false) => drop(self.tracked.remove(&key)),
-                (true, true) => {}
-            }
-            if reported {
-                return Some(TypeEvent::Removed {
-                    service_type,
-                    interface,
-                });
+                (true, false) => {
+                    return Some(TypeEvent::Removed {
+                        service_type,
+                        interface,
+                    });
+                }
+                _ => {}
             }
         }
         None
