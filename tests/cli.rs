@@ -93,7 +93,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
             &["publish", "A", "_http._tcp", "80", "--count", "0"],
             "0 is not in 1..",
         ),
-        (&["browse"], "<TYPE>"),
+        (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
             &["browse", "_ipp._tcp", "--timeout", "0"],
@@ -200,6 +200,23 @@ fn a_service_is_shown_to_people_in_columns() {
     assert!(reached.starts_with("           "), "{reached}");
     assert!(reached.ends_with(".local:80  127.0.0.1"), "{reached}");
     assert_eq!(next(), "           on");
+}
+
+#[test]
+fn without_a_type_the_services_of_every_type_are_shown() {
+    let (kind, other) = (service_type('m'), service_type('n'));
+    let mut browser = start(&["browse", "--json"]);
+    let _lamp = start(&["publish", "Lamp", &kind, "80"]);
+    let _door = start(&["publish", "Door", &other, "81"]);
+
+    // Other tests publish on the same link, so there may be more.
+    for (name, kind) in [("Lamp", kind), ("Door", other)] {
+        browser.expect_line(name, LINE_MAX, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            let fits = event["event"] == "resolved" && event["name"] == name;
+            (fits && event["type"] == kind.as_str()).then_some(())
+        });
+    }
 }
 
 #[test]
