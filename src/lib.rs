@@ -21,3 +21,8 @@ pub use error::{
 };
 pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status, TypeEvent};
 pub use runtime::Figures;
+
+/// What the README shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -93,7 +93,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
             &["publish", "A", "_http._tcp", "80", "--count", "0"],
             "0 is not in 1..",
         ),
-        (&["browse"], "<TYPE>"),
+        (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
             &["browse", "_ipp._tcp", "--timeout", "0"],
@@ -203,6 +203,23 @@ fn a_service_is_shown_to_people_in_columns() {
 }
 
 #[test]
+fn without_a_type_the_services_of_every_type_are_shown() {
+    let (kind, other) = (service_type('m'), service_type('n'));
+    let mut browser = start(&["browse", "--json"]);
+    let _lamp = start(&["publish", "Lamp", &kind, "80"]);
+    let _door = start(&["publish", "Door", &other, "81"]);
+
+    // Other tests publish on the same link, so there may be more.
+    for (name, kind) in [("Lamp", kind), ("Door", other)] {
+        browser.expect_line(name, LINE_MAX, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            let fits = event["event"] == "resolved" && event["name"] == name;
+            (fits && event["type"] == kind.as_str()).then_some(())
+        });
+    }
+}
+
+#[test]
 fn names_alone_are_shown_when_nothing_is_to_be_resolved() {
     let kind = service_type('c');
     let mut names = start(&["browse", &kind, "--no-resolve", "--json"]);
@@ -220,13 +237,8 @@ fn a_service_on_another_host_is_resolved_and_the_host_looked_up() {
     let kind = service_type('d');
     let host = format!("porch{}", process::id());
     let addresses = ["--address", "192.0.2.9", "--address", "fe80::9"];
-    let mut publisher = start(
-        &[
-            &["publish", "Porch", &kind, "554", "--host", &host],
-            &addresses[..],
-        ]
-        .concat(),
-    );
+    let service = ["publish", "Porch", &kind, "554", "--host", &host];
+    let mut publisher = start(&[&service[..], &addresses].concat());
     expect(&mut publisher, "announced");
 
     let resolved = run_json(&["resolve", "Porch", &kind, "--timeout", "10"]);
@@ -238,8 +250,15 @@ fn a_service_on_another_host_is_resolved_and_the_host_looked_up() {
     let host = format!("{host}.local.");
     assert_eq!(resolved["host"], host);
     assert_eq!(resolved["addresses"], json!(["192.0.2.9", "fe80::9%lo"]));
-    let address = |address: &str| json!({"event": "address", "host": host, "address": address, "interface": "lo"});
-    assert_eq!(found, [address("192.0.2.9"), address("fe80::9%lo")]);
+    let line = |address: &str| {
+        let event = json!({"event": "address", "host": host, "address": address});
+        format!(
+            "{},\"interface\":\"lo\"}}",
+            event.to_string().trim_end_matches('}')
+        )
+    };
+    let found: Vec<_> = found.iter().map(Value::to_string).collect();
+    assert_eq!(found, [line("192.0.2.9"), line("fe80::9%lo")]);
 }
 
 #[test]

@@ -86,7 +86,13 @@ fn the_types_on_a_link_are_found_and_any_record_can_be_asked_for() {
         _ => None,
     });
 
-    let ours = |event: TypeEvent| matches!(event, TypeEvent::Found { service_type: found, .. } if found.to_string() == service_type);
+    let ours = |event: TypeEvent| match event {
+        TypeEvent::Found {
+            service_type: found,
+            ..
+        } => found.to_string() == service_type,
+        _ => false,
+    };
     assert!(types.any(ours));
     assert!(matches!(srv.unwrap().rdata, Rdata::Srv(srv) if srv.port == 7000));
 }

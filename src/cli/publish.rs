@@ -14,6 +14,7 @@ use crossbeam_channel::TryRecvError;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::line::Line;
+use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
 
 /// Publishes the services, tells what becomes of them, and takes them back in the end.
@@ -64,7 +65,8 @@ fn publish(
         for one in &mut *published {
             one.tell(stage)?;
         }
-        stage.wait_any(published.iter().map(|one| one.registration.events()))?;
+        let events = published.iter().map(|one| one.registration.events());
+        stage.wait_any(events.map(|events| events as &dyn Awaited))?;
     }
 }
 
