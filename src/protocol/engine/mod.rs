@@ -11,11 +11,11 @@
 //! - `links`: links that come, change and go
 //! - `messages`: what a received message sets off
 //! - `learning`: what is kept of it
-//! - `doubting`: what may not hold any more
 //! - `publishing`: registrations and their records
 //! - `updates`: attributes that change
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration
+//! - `doubting`: what may not hold any more
 //! - `asking`: browses and lookups, each a `subscription`
 
 mod announcing;
@@ -124,6 +124,8 @@ pub struct Counts {
     pub echoes: u64,
     /// Names of ours that another host holds.
     pub conflicts: u64,
+    /// Replies to one host that were not given, because too many others waited.
+    pub replies_refused: u64,
     /// Changes of attributes that came too soon after others, and had to wait.
     pub updates_deferred: u64,
     /// Records refused because the cache of their link, or their source's part of it, was full.
@@ -168,8 +170,11 @@ impl Engine {
             let Some(state) = self.links.get_mut(&link) else {
                 continue;
             };
-            let won = state.handle_timeout(&mut self.tools);
-            self.note_won(link, &won);
+            let progress = state.handle_timeout(&mut self.tools);
+            self.note_won(link, &progress.won);
+            if progress.announced {
+                self.note_unannounced();
+            }
             self.ask(link);
         }
     }
