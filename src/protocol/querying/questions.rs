@@ -13,12 +13,12 @@ use std::time::Instant;
 use crate::protocol::cache::Cache;
 use crate::protocol::cache::answers;
 use crate::protocol::chance::Chance;
+use crate::protocol::deadlines::Deadlines;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Schedule;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Turn;
 use crate::protocol::slab::Slab;
-use crate::protocol::timers::Timers;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -27,7 +27,7 @@ use crate::wire::RecordType;
 pub(crate) struct Questions {
     slab: Slab<Question>,
     by_name: HashMap<Box<[u8]>, Vec<u32>>,
-    timers: Timers<u32>,
+    timers: Deadlines,
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
     first: Option<Instant>,
@@ -83,7 +83,7 @@ impl Questions {
         Self {
             slab: Slab::default(),
             by_name: HashMap::new(),
-            timers: Timers::new(),
+            timers: Deadlines::default(),
             first: None,
             closed: false,
         }
