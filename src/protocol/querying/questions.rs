@@ -46,20 +46,23 @@ pub(crate) struct Question {
     pub(crate) asked_unicast: Option<Instant>,
     /// When another host last asked it.
     heard: Option<Instant>,
+    /// Who wants its answers for themselves.
     watchers: BTreeSet<Watcher>,
+    /// Whose instances are resolved with its answers: a host may have thousands of them.
+    details: BTreeSet<Watcher>,
     /// Until when it is open without a watcher, if it is.
     until: Option<Instant>,
 }
 
 /// Who wants to hear of changes to a question's answers.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Watcher {
     pub(crate) subscription: SubscriptionId,
     pub(crate) role: Role,
 }
 
 /// What the answers are to the one who watches.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Role {
     /// Pointers to instances or types.
     Pointers,
@@ -110,7 +113,9 @@ impl Questions {
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
-        self.question_mut(place).watchers.insert(watcher);
+        self.question_mut(place)
+            .watching(watcher.role)
+            .insert(watcher);
     }
 
     /// Sees to it that a question is open until an instant, whoever watches, and returns when it
@@ -152,6 +157,7 @@ impl Questions {
             asked_unicast: None,
             heard: None,
             watchers: BTreeSet::new(),
+            details: BTreeSet::new(),
             until: None,
         });
         self.by_name.entry(folded).or_default().push(place);
@@ -166,8 +172,8 @@ impl Questions {
             return;
         };
         let question = self.question_mut(place);
-        question.watchers.remove(watcher);
-        if !question.watchers.is_empty() {
+        question.watching(watcher.role).remove(watcher);
+        if question.is_watched() {
             return;
         }
         match question.until {
@@ -187,13 +193,23 @@ impl Questions {
             .any(|question| is_wanted(record_type, question.record_type))
     }
 
-    /// Returns all who wait for records of this name and type.
+    /// Returns all who want records of this name and type for themselves.
     pub(crate) fn watchers(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
         let wanting = self
             .at(folded)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.watchers.iter().cloned())
+            .flat_map(|question| question.watchers.iter().copied())
+            .collect()
+    }
+
+    /// Returns all whose instances are resolved with records of this name and type.
+    pub(crate) fn details(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+        let wanting = self
+            .at(folded)
+            .filter(|question| is_wanted(record_type, question.record_type));
+        wanting
+            .flat_map(|question| question.details.iter().copied())
             .collect()
     }
 
@@ -251,7 +267,7 @@ impl Questions {
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
             let over = question.until.is_none_or(|until| until <= now);
-            if question.watchers.is_empty() && over {
+            if !question.is_watched() && over {
                 self.remove(place);
                 continue;
             }
@@ -272,7 +288,7 @@ impl Questions {
                 let refresh = cache.refresh_due(folded, record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
-            let end = question.until.filter(|_| question.watchers.is_empty());
+            let end = question.until.filter(|_| !question.is_watched());
             if let Turn::Wait(at) = turn {
                 self.timers.set(place, end.map_or(at, |end| end.min(at)));
             } else if let Some(end) = end {
@@ -375,6 +391,19 @@ impl Questions {
 
     fn question_mut(&mut self, place: u32) -> &mut Question {
         self.slab.get_mut(place).expect("indexed places are filled")
+    }
+}
+
+impl Question {
+    fn is_watched(&self) -> bool {
+        !self.watchers.is_empty() || !self.details.is_empty()
+    }
+
+    fn watching(&mut self, role: Role) -> &mut BTreeSet<Watcher> {
+        match role {
+            Role::Detail(_) => &mut self.details,
+            Role::Pointers | Role::Records => &mut self.watchers,
+        }
     }
 }
 
