@@ -1,10 +1,12 @@
 //! A link with very many instances: all are found, and nothing is walked over again and again.
 
 use beacon::protocol::Depth;
+use beacon::protocol::Engine;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
 
 use crate::world::World;
+use crate::world::ms;
 use crate::world::script::PEER;
 use crate::world::script::goodbye;
 use crate::world::script::response;
@@ -56,4 +58,39 @@ fn five_thousand_instances_are_resolved_refreshed_and_removed_in_seconds() {
     assert_eq!((count('+'), count('='), count('-')), (5000, 5000, 5000));
     assert_eq!(world.asked_at(reader, "host7.local", RecordType::A), []);
     assert!(times.iter().all(|took| *took < secs(2)), "{times:?}");
+}
+
+#[test]
+fn the_same_messages_at_the_same_instants_give_the_same_packets_and_events() {
+    let run = || {
+        let mut world = World::new(7);
+        let reader = world.host("reader", &["192.0.2.2/24", "fe80::2/64"]);
+        world.browse(reader, "_http._tcp", Depth::Resolved);
+        world.lookup(reader, WEB, &[RecordType::ANY]);
+        let records: Vec<Record> = (0..200)
+            .flat_map(|n| {
+                let host = format!("host{}.local", n / 4);
+                service(&format!("S{n}"), WEB, &host, &format!("10.0.0.{n}"), 80)
+            })
+            .collect();
+        for some in records.chunks(37) {
+            world.say(PEER, some);
+            world.run(ms(300));
+        }
+        world.run(secs(200));
+        world.with(reader, Engine::wake);
+        world.run(secs(20));
+        let packets: Vec<_> = world
+            .log
+            .iter()
+            .map(|at| (at.at, at.bytes.clone()))
+            .collect();
+        let events: Vec<_> = world.hosts[reader].events.clone();
+        (packets, events)
+    };
+
+    let (one, two) = (run(), run());
+
+    assert!(one.0.len() > 50 && one.1.len() > 400);
+    assert!(one == two);
 }
