@@ -5,13 +5,14 @@ mod api;
 mod config;
 mod dnssd;
 mod error;
+pub mod manual;
 pub mod meter;
 mod net;
 pub mod protocol;
 mod runtime;
 pub mod wire;
 
-pub use api::{Address, Beacon, Browser, Registration, Within};
+pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
 pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{
@@ -20,3 +21,8 @@ pub use error::{
 };
 pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status, TypeEvent};
 pub use runtime::Figures;
+
+/// What the README shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,6 +14,7 @@ use crossbeam_channel::TryRecvError;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::line::Line;
+use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
 
 /// Publishes the services, tells what becomes of them, and takes them back in the end.
@@ -25,7 +26,12 @@ pub(crate) fn run(
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
     beacon.shutdown(FAREWELL_MAX);
+    // What became of them while it was told to end.
+    let told = published
+        .iter_mut()
+        .try_for_each(|one| one.tell_rest(stage));
     let outcome = end(ended, &published)?;
+    told?;
     for name in published.iter().filter_map(|one| one.announced.as_ref()) {
         stage.say(Line::Goodbye(name))?;
     }
@@ -59,7 +65,8 @@ fn publish(
         for one in &mut *published {
             one.tell(stage)?;
         }
-        stage.wait_any(published.iter().map(|one| one.registration.events()))?;
+        let events = published.iter().map(|one| one.registration.events());
+        stage.wait_any(events.map(|events| events as &dyn Awaited))?;
     }
 }
 
@@ -82,6 +89,14 @@ impl Published {
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(Error::Stopped.into()),
             }
+        }
+    }
+
+    /// Tells what is still to be told when the library has stopped.
+    fn tell_rest(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        match self.tell(stage) {
+            Err(Ended::Failed(Error::Stopped)) => Ok(()),
+            told => told,
         }
     }
 }

@@ -80,26 +80,14 @@ impl Engine {
         held
     }
 
-    /// Takes the hint that the machine was asleep, or away from its networks in some other way.
-    ///
-    /// What was heard before goes within five seconds unless it is heard again, everything is asked
-    /// from the start, and our own names are claimed again.
-    ///
-    /// # RFC
-    ///
-    /// 6762 §8, §10.3.
-    pub fn wake(&mut self, now: Instant) {
-        self.advance(now);
-        let links: Vec<_> = self.links.keys().copied().collect();
-        for link in links {
-            self.place_all(link);
-            let (now, chance) = (self.tools.now, &mut self.tools.chance);
-            if let Some(state) = self.links.get_mut(&link) {
-                let ask = state.questions.restart(now, chance);
-                state.cache.doubt_all(ask, now + WAKE_WAIT);
-            }
+    /// Asks everything on a link from the start, and lets what was heard there go unless it is
+    /// heard again.
+    pub(crate) fn doubt_all(&mut self, link: LinkId) {
+        let (now, chance) = (self.tools.now, &mut self.tools.chance);
+        if let Some(state) = self.links.get_mut(&link) {
+            let ask = state.questions.restart(now, chance);
+            state.cache.doubt_all(ask, now + WAKE_WAIT);
         }
-        self.note_standings();
     }
 }
 

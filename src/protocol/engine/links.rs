@@ -50,6 +50,23 @@ impl Engine {
         self.note_standings();
     }
 
+    /// Takes note that the host was asleep, or cut off for a while: names are claimed and asked for
+    /// again on every link, and what was heard there before goes within five seconds unless it is
+    /// heard again.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §8, §10.3.
+    pub fn wake(&mut self, now: Instant) {
+        self.advance(now);
+        let links: Vec<_> = self.links.keys().copied().collect();
+        for link in links {
+            self.place_all(link);
+            self.doubt_all(link);
+        }
+        self.note_standings();
+    }
+
     /// Returns the links, by ascending id.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values().map(|state| &state.link)
@@ -85,7 +102,7 @@ impl Engine {
 
     /// Lets the records of every registration stand on a link, and claims their names from the
     /// start.
-    pub(crate) fn place_all(&mut self, link: LinkId) {
+    fn place_all(&mut self, link: LinkId) {
         let registrations: Vec<_> = self.registry.ids().collect();
         for id in registrations {
             self.place(link, id, Cause::Change);
