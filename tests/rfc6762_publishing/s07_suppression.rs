@@ -200,6 +200,40 @@ fn an_answer_that_another_host_gives_to_one_asker_alone_is_given() {
     assert!(answers(replies[0], &make::ptr(TYPE, INSTANCE)));
 }
 
+#[test]
+fn a_host_that_begins_its_query_again_is_waited_for_from_then_on() {
+    // 6762-7.2-4
+    let mut world = printing(11);
+    let asked = world.time();
+    for _ in 0..3 {
+        world.send(PEER, &make::ask(TYPE, RecordType::PTR).truncated().bytes());
+        world.run(ms(300));
+    }
+    world.run(secs(2));
+
+    let replied = times(&responses(&world, asked));
+    assert_eq!(replied.len(), 1);
+    let delay = replied[0] - asked;
+    assert!((ms(1000)..=ms(1100)).contains(&delay), "{delay:?}");
+}
+
+#[test]
+fn a_denial_that_the_asker_knows_is_not_repeated() {
+    // 6762-7.1-2
+    let mut world = printing(12);
+    let ask = make::ask(HOST, RecordType::AAAA);
+    let asked = world.time();
+    world.send(PEER, &ask.bytes());
+    world.run(secs(2));
+    let denial = responses(&world, asked)[0].message.answers[0].clone();
+
+    let known = world.time();
+    let ask = ask.answer(make::held_back(denial));
+    world.send(PEER, &ask.bytes());
+    world.run(secs(2));
+    assert_eq!(responses(&world, known).len(), 0);
+}
+
 fn ask_knowing(seconds: u32) -> Make {
     let known = make::ttl(make::ptr(TYPE, INSTANCE), seconds);
     make::ask(TYPE, RecordType::PTR).answer(known)

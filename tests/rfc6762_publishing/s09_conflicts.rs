@@ -235,6 +235,27 @@ fn a_conflict_about_two_names_at_once_changes_both() {
 }
 
 #[test]
+fn a_host_takes_no_name_that_it_already_speaks_for() {
+    // 6762-9-4
+    let mut world = printing(11);
+    let proxied = Service::new("Scanner", "_uscan._tcp", 80).unwrap();
+    let proxied = proxied.host("printer-2").unwrap();
+    let proxied = proxied.address("192.0.2.77".parse().unwrap()).unwrap();
+    register(&mut world, proxied);
+    world.run(secs(5));
+    for _ in 0..2 {
+        world.send(PEER, &make::say(make::a(HOST, "192.0.2.9")));
+        world.run(ms(251));
+    }
+    let renamed = world.time();
+    world.run(secs(5));
+
+    let said = responses(&world, renamed);
+    let own = make::a("printer-3.local", "192.0.2.1");
+    assert!(said.iter().any(|packet| answers(packet, &own)));
+}
+
+#[test]
 fn a_minute_of_probing_in_vain_is_reported() {
     // 6762-9-7
     let mut world = starting(9);

@@ -32,7 +32,6 @@ pub(crate) enum Cause {
 /// One set of records taking the place of another.
 #[derive(Debug)]
 struct Exchange {
-    cause: Cause,
     now: Instant,
     /// What has to be announced for it.
     changed: BTreeSet<OwnId>,
@@ -55,7 +54,7 @@ impl LinkState {
         cause: Cause,
         tools: &mut Tools,
     ) {
-        let mut exchange = Exchange::new(cause, tools.now);
+        let mut exchange = Exchange::new(tools.now);
         for (owner, drafts) in changes {
             self.exchange(owner, drafts, &mut exchange);
         }
@@ -77,7 +76,6 @@ impl LinkState {
         exchange: &mut Exchange,
     ) {
         let before = self.drafts.remove(&owner).unwrap_or_default();
-        let drafts = distinct(drafts);
         for draft in drafts.iter().filter(|draft| !before.contains(draft)) {
             if let Added::New(id) = self.zone.add(draft) {
                 exchange.changed.insert(id);
@@ -115,20 +113,21 @@ impl LinkState {
         }
         if own.announced {
             self.former.remember(own.record.clone(), exchange.now);
-            if self.owes_goodbye(&own, usable, exchange.cause) {
+            if self.owes_goodbye(&own, usable) {
                 exchange.goodbyes.push(own.record);
             }
         }
     }
 
-    /// Tells whether a record that is gone must be taken back in so many words.
+    /// Tells whether a record that is gone, and was usable or not, must be taken back in so many
+    /// words.
     ///
     /// # RFC
     ///
     /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
-    /// a lost conflict, and while one goes on, the name may be another host's, so only shared
-    /// records are taken back.
-    fn owes_goodbye(&self, own: &Own, usable: bool, cause: Cause) -> bool {
+    /// a conflict, and while one goes on, the name may be another host's on this link, so only
+    /// shared records are taken back.
+    fn owes_goodbye(&self, own: &Own, usable: bool) -> bool {
         if own.ownership == Ownership::Shared {
             return true;
         }
@@ -138,7 +137,7 @@ impl LinkState {
                 .of_type(own.name, own.record.record_type())
                 .next()
                 .is_some();
-        cause == Cause::Change && usable && !replaced
+        usable && !replaced
     }
 
     /// Claims names that are new, and announces what may be used at once.
@@ -182,9 +181,8 @@ impl LinkState {
 }
 
 impl Exchange {
-    fn new(cause: Cause, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            cause,
             now,
             changed: BTreeSet::new(),
             goodbyes: Vec::new(),
@@ -207,17 +205,6 @@ impl Former {
         }
         self.records.push_back((record, until));
     }
-}
-
-/// Leaves out what is there twice: it would be taken back once only.
-fn distinct(drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        if !kept.contains(&draft) {
-            kept.push(draft);
-        }
-    }
-    kept
 }
 
 /// How long what we said may come back from a reflector.
