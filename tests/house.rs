@@ -18,9 +18,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("resources", "stop meter"),
     ("lifecycle", "stop meter resources"),
     ("telemetry", "stop meter resources lifecycle"),
-    ("config", "wire dnssd resources"),
     ("error", "wire resources"),
     ("dnssd", "wire error"),
+    ("config", "wire dnssd resources"),
     ("protocol", "wire meter dnssd config error resources"),
     ("net", "wire meter resources error"),
     (

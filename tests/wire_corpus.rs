@@ -176,7 +176,8 @@ fn an_apple_device_names_its_owner_in_an_option() {
             "question _companion-link._tcp.local. PTR",
             "question _homekit._tcp.local. PTR",
             "answer _companion-link._tcp.local. 3000 PTR iPad._companion-link._tcp.local.",
-            r"additional . CLASS1440 4500 OPT \x00\x04\x00\x0e\x00\x15\xf0\x18\x98\xaa\xbb\xcc\xf0\x18\x98\xaa\xbb\xcd",
+            "additional . CLASS1440 4500 OPT \\x00\\x04\\x00\\x0e\
+            \\x00\\x15\\xf0\\x18\\x98\\xaa\\xbb\\xcc\\xf0\\x18\\x98\\xaa\\xbb\\xcd",
         ],
     );
 }

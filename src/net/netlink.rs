@@ -157,6 +157,7 @@ const ATTRIBUTE_KIND_MASK: u16 = 0x3FFF;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::any;
     use proptest::{prop_assert, proptest};
 
@@ -204,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_bytes_come_reading_ends(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn whatever_bytes_come_reading_ends(bytes in vec(any::<u8>(), 0..200)) {
             prop_assert!(messages(&bytes).count() <= bytes.len() / HEADER_BYTES);
             prop_assert!(attributes(&bytes).count() <= bytes.len() / 4);
         }

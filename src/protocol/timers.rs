@@ -61,6 +61,7 @@ impl<K: Copy + Ord> Timers<K> {
         Some(key)
     }
 
+    /// Forgets every deadline.
     pub(crate) fn clear(&mut self) {
         self.due.clear();
         self.queue.clear();

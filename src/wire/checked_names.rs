@@ -4,9 +4,9 @@
 //! lead to pointers, and eight hundred records may all point at the end of the longest chain that
 //! fits in a message. So what is found out about a place that a pointer leads to is remembered.
 //!
-//! Why this is linear: the labels in front of the first pointer of a name belong to that name alone,
-//! and are read once. Every place behind a pointer is walked at most twice, once to find out about
-//! it and once to write that down, and never again.
+//! Why this is linear: the labels in front of the first pointer of a name belong to that name
+//! alone, and are read once. Every place behind a pointer is walked at most twice, once to find out
+//! about it and once to write that down, and never again.
 
 use crate::wire::error::{Fault, ParseError};
 use crate::wire::name::Name;
@@ -52,34 +52,29 @@ impl CheckedNames {
     ) -> Result<usize, ParseError> {
         let own = &message[..limit];
         let mut next = at;
-        loop {
+        let (tail, pointers, end) = loop {
             self.count_step();
-            match Step::read(own, next)? {
+            match Step::read(own, next).map_err(|fault| ParseError::new(next, fault))? {
                 Step::Label { end } => next = end,
-                Step::Root => {
-                    let whole = Known::ROOT.behind(next - at, 0);
-                    return whole
-                        .map(|_| next + 1)
-                        .map_err(|fault| ParseError::new(at, fault));
-                }
-                Step::Pointer { target } => {
-                    let tail = self.find_out(message, target);
-                    let tail = tail.ok_or(ParseError::new(next, Fault::PointerToBadName))?;
-                    let whole = tail.behind(next - at, 1);
-                    return whole
-                        .map(|_| next + 2)
-                        .map_err(|fault| ParseError::new(at, fault));
-                }
+                Step::Root => break (Known::ROOT, 0, next + 1),
+                Step::Pointer { target } => break (self.find_out(message, target), 1, next + 2),
             }
+        };
+        if tail == Known::BAD {
+            return Err(ParseError::new(next, Fault::PointerToBadName));
+        }
+        match tail.behind(next - at, pointers) {
+            Ok(_) => Ok(end),
+            Err(fault) => Err(ParseError::new(at, fault)),
         }
     }
 
     /// Returns what is known about the name at `target`, after finding it out if nothing is.
-    fn find_out(&mut self, message: &[u8], target: usize) -> Option<Known> {
+    fn find_out(&mut self, message: &[u8], target: usize) -> Known {
         if self.known[target] == Known::NOTHING {
             self.walk(message, target);
         }
-        Some(self.known[target]).filter(|&known| known != Known::BAD)
+        self.known[target]
     }
 
     /// Walks from `target` to the end of the name or to a place that is known, and remembers what
@@ -111,7 +106,7 @@ impl CheckedNames {
         at = target;
         while at != tail_at {
             self.count_step();
-            // What is too long stays bad; what stands behind it on the way may still be short enough.
+            // What is too long stays bad; what stands behind it may still be short enough.
             if let Ok(known) = tail.behind(bytes, pointers) {
                 self.known[at] = known;
             }
@@ -140,7 +135,6 @@ impl CheckedNames {
     }
 
     #[cfg(not(test))]
-    #[allow(clippy::unused_self)]
     fn count_step(&self) {}
 }
 
@@ -165,8 +159,8 @@ impl Known {
     /// The root: one byte, no pointer.
     const ROOT: Known = Known(1);
 
-    /// Returns what is known about the name that has so many bytes of labels and so many pointers in
-    /// front of this one.
+    /// Returns what is known about the name that has so many bytes of labels and so many pointers
+    /// in front of this one.
     fn behind(self, bytes: usize, pointers: usize) -> Result<Known, Fault> {
         let bytes = bytes + usize::from(self.0 & LENGTH_MASK);
         let pointers = pointers + usize::from(self.0 >> LENGTH_BITS);
@@ -200,9 +194,8 @@ enum Step {
 
 impl Step {
     #[inline]
-    fn read(bytes: &[u8], at: usize) -> Result<Step, ParseError> {
-        let truncated = ParseError::new(at, Fault::Truncated);
-        let first = *bytes.get(at).ok_or(truncated)?;
+    fn read(bytes: &[u8], at: usize) -> Result<Step, Fault> {
+        let first = *bytes.get(at).ok_or(Fault::Truncated)?;
         match first & POINTER {
             0 if first == 0 => Ok(Step::Root),
             0 => {
@@ -210,21 +203,20 @@ impl Step {
                 if end < bytes.len() {
                     Ok(Step::Label { end })
                 } else {
-                    Err(truncated)
+                    Err(Fault::Truncated)
                 }
             }
             POINTER => {
-                let low = *bytes.get(at + 1).ok_or(truncated)?;
+                let low = *bytes.get(at + 1).ok_or(Fault::Truncated)?;
                 let target = usize::from(u16::from_be_bytes([first & !POINTER, low]));
-                let backwards = target < at;
-                let not_backwards = ParseError::new(at, Fault::PointerNotBackwards);
-                if backwards {
-                    Ok(Step::Pointer { target })
+                let pointer = Step::Pointer { target };
+                if target < at {
+                    Ok(pointer)
                 } else {
-                    Err(not_backwards)
+                    Err(Fault::PointerNotBackwards)
                 }
             }
-            _ => Err(ParseError::new(at, Fault::LabelType)),
+            _ => Err(Fault::LabelType),
         }
     }
 }

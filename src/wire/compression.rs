@@ -41,74 +41,80 @@ impl Compression {
         }
     }
 
-    /// Finds as much of the end of a name as was written before.
+    /// Finds as much of the end of a name as was written before, and adds the labels in front of
+    /// that, which are about to be written at `at`.
     ///
     /// `wire` is the name in uncompressed wire form.
-    pub(super) fn find(&self, message: &[u8], wire: &[u8]) -> Found {
+    pub(super) fn enter(&mut self, message: &[u8], wire: &[u8], at: usize) -> Found {
         let (starts, count) = label_starts(wire);
         let mut found = Found {
             known_from: wire.len() - 1,
-            node: NodeId::NONE,
+            target: None,
         };
+        let mut parent = NodeId::NONE;
+        let mut is_known = true;
         for &start in starts[..count].iter().rev() {
             let start = usize::from(start);
-            match self.child(message, found.node, label_at(wire, start)) {
-                Some(node) => {
-                    found = Found {
-                        known_from: start,
-                        node,
-                    }
-                }
-                None => break,
+            let label = label_at(wire, start);
+            let chain = chain_of(parent, label);
+            let known = if is_known {
+                self.child(message, parent, label, chain)
+            } else {
+                None
+            };
+            if let Some((id, target)) = known {
+                found = Found {
+                    known_from: start,
+                    target: Some(target),
+                };
+                parent = id;
+                continue;
             }
+            is_known = false;
+            // No pointer reaches a label that is too far away, nor what is in front of it.
+            let Some(id) = self.add(parent, chain, at + start) else {
+                break;
+            };
+            parent = id;
         }
         found
     }
 
-    /// Returns where in the message the label of a node is.
-    pub(super) fn target(&self, found: &Found) -> Option<u16> {
-        Some(self.nodes.get(found.node.index()?)?.offset)
-    }
-
-    /// Adds the labels of a name that were not known, after the name was written at `at`.
-    pub(super) fn add(&mut self, wire: &[u8], found: &Found, at: usize) {
-        let (starts, count) = label_starts(wire);
-        let mut parent = found.node;
-        let unknown = starts[..count]
-            .iter()
-            .rev()
-            .map(|&start| usize::from(start));
-        for start in unknown.skip_while(|&start| start >= found.known_from) {
-            let offset = u16::try_from(at + start)
-                .ok()
-                .filter(|&offset| offset <= OFFSET_MAX);
-            // No pointer reaches a label that is too far away, nor what is in front of it.
-            let Some(offset) = offset else { return };
-            let chain = chain_of(parent, label_at(wire, start));
-            let older = self.heads[usize::from(chain)];
-            self.nodes.push(Node {
-                offset,
-                parent,
-                older,
-                chain,
-            });
-            parent = NodeId::newest(&self.nodes);
-            self.heads[usize::from(chain)] = parent;
-        }
-    }
-
-    /// Finds the node that stands for `label` in front of the labels of `parent`.
-    fn child(&self, message: &[u8], parent: NodeId, label: &[u8]) -> Option<NodeId> {
-        let mut id = self.heads[usize::from(chain_of(parent, label))];
+    /// Finds the node that stands for `label` in front of the labels of `parent`, and where it is.
+    fn child(
+        &self,
+        message: &[u8],
+        parent: NodeId,
+        label: &[u8],
+        chain: u8,
+    ) -> Option<(NodeId, u16)> {
+        let mut id = self.heads[usize::from(chain)];
         while let Some(index) = id.index() {
             let node = &self.nodes[index];
             let its_label = label_at(message, usize::from(node.offset));
             if node.parent == parent && its_label.eq_ignore_ascii_case(label) {
-                return Some(id);
+                return Some((id, node.offset));
             }
             id = node.older;
         }
         None
+    }
+
+    /// Adds a node for a label, if a pointer reaches it.
+    fn add(&mut self, parent: NodeId, chain: u8, offset: usize) -> Option<NodeId> {
+        let offset = u16::try_from(offset)
+            .ok()
+            .filter(|&offset| offset <= OFFSET_MAX)?;
+        let older = self.heads[usize::from(chain)];
+        self.nodes.push(Node {
+            offset,
+            parent,
+            older,
+            chain,
+        });
+        let id = NodeId::newest(&self.nodes);
+        self.heads[usize::from(chain)] = id;
+        Some(id)
     }
 }
 
@@ -117,7 +123,8 @@ impl Compression {
 pub(super) struct Found {
     /// Where in the name the known labels begin: at its terminating zero if there are none.
     pub(super) known_from: usize,
-    node: NodeId,
+    /// Where in the message they are, if there are any.
+    pub(super) target: Option<u16>,
 }
 
 /// One label in front of others.
@@ -181,14 +188,30 @@ fn label_at(bytes: &[u8], at: usize) -> &[u8] {
     &bytes[at + 1..=at + usize::from(bytes[at])]
 }
 
-/// Returns the hash chain of a label in front of those of `parent`: FNV-1a, folded to a byte.
+/// Returns the hash chain of a label in front of those of `parent`.
+///
+/// The label is taken eight bytes at a time. Case is the bit 0x20 of a letter; setting it in every
+/// byte makes some other bytes alike as well, which only makes a chain longer.
 fn chain_of(parent: NodeId, label: &[u8]) -> u8 {
-    let seed = 0x811C_9DC5 ^ u32::from(parent.0).wrapping_mul(0x9E37_79B1);
-    let hash = label.iter().fold(seed, |hash, byte| {
-        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    });
-    let [a, b, c, d] = hash.to_be_bytes();
-    a ^ b ^ c ^ d
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let mix = |hash: u64, word: u64| {
+        (hash.rotate_left(5) ^ (word | CASE)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    };
+    let mut words = label.chunks_exact(8);
+    let mut hash = mix(u64::from(parent.0), label.len() as u64);
+    for word in &mut words {
+        hash = mix(
+            hash,
+            u64::from_be_bytes(word.try_into().expect("chunks of eight bytes")),
+        );
+    }
+    let rest = words
+        .remainder()
+        .iter()
+        .fold(0, |rest, &byte| rest << 8 | u64::from(byte));
+    // The top bits of a product depend on every bit of its factors.
+    let [chain, ..] = mix(hash, rest).to_be_bytes();
+    chain
 }
 
 #[cfg(test)]
@@ -211,15 +234,16 @@ mod tests {
 
     fn write(compression: &mut Compression, message: &mut Vec<u8>, text: &str) {
         let name = name(text);
-        let found = compression.find(message, name.as_bytes());
-        compression.add(name.as_bytes(), &found, message.len());
+        compression.enter(message, name.as_bytes(), message.len());
         message.extend_from_slice(name.as_bytes());
     }
 
     /// Returns where the known labels of a name begin in it, and where in the message they are.
-    fn find(compression: &Compression, message: &[u8], text: &str) -> (usize, Option<u16>) {
-        let found = compression.find(message, name(text).as_bytes());
-        (found.known_from, compression.target(&found))
+    fn find(compression: &mut Compression, message: &[u8], text: &str) -> (usize, Option<u16>) {
+        let labels = compression.len();
+        let found = compression.enter(message, name(text).as_bytes(), message.len());
+        compression.truncate(labels);
+        (found.known_from, found.target)
     }
 
     #[test]
@@ -227,15 +251,21 @@ mod tests {
         let mut compression = Compression::new();
         let message = written(&mut compression, &["a.b.local", "c.b.local", "b"]);
 
-        assert_eq!(find(&compression, &message, "a.b.local"), (0, Some(0)));
-        assert_eq!(find(&compression, &message, "x.b.local"), (2, Some(2)));
-        assert_eq!(find(&compression, &message, "a.local"), (2, Some(4)));
-        assert_eq!(find(&compression, &message, "x.c.b.local"), (2, Some(11)));
-        assert_eq!(find(&compression, &message, "c.a.b.local"), (2, Some(0)));
-        assert_eq!(find(&compression, &message, "b"), (0, Some(22)));
-        assert_eq!(find(&compression, &message, "local.b"), (6, Some(22)));
-        assert_eq!(find(&compression, &message, "x"), (2, None));
-        assert_eq!(find(&compression, &message, "."), (0, None));
+        assert_eq!(find(&mut compression, &message, "a.b.local"), (0, Some(0)));
+        assert_eq!(find(&mut compression, &message, "x.b.local"), (2, Some(2)));
+        assert_eq!(find(&mut compression, &message, "a.local"), (2, Some(4)));
+        assert_eq!(
+            find(&mut compression, &message, "x.c.b.local"),
+            (2, Some(11))
+        );
+        assert_eq!(
+            find(&mut compression, &message, "c.a.b.local"),
+            (2, Some(0))
+        );
+        assert_eq!(find(&mut compression, &message, "b"), (0, Some(22)));
+        assert_eq!(find(&mut compression, &message, "local.b"), (6, Some(22)));
+        assert_eq!(find(&mut compression, &message, "x"), (2, None));
+        assert_eq!(find(&mut compression, &message, "."), (0, None));
     }
 
     #[test]
@@ -243,7 +273,7 @@ mod tests {
         let mut compression = Compression::new();
         let message = written(&mut compression, &["A.local"]);
 
-        assert_eq!(find(&compression, &message, "a.LOCAL"), (0, Some(0)));
+        assert_eq!(find(&mut compression, &message, "a.LOCAL"), (0, Some(0)));
     }
 
     #[test]
@@ -258,8 +288,11 @@ mod tests {
         message.truncate(len);
         compression.truncate(labels);
 
-        assert_eq!(find(&compression, &message, "a.b.local"), (2, Some(0)));
-        assert_eq!(find(&compression, &message, "x.y.z.local"), (6, Some(2)));
+        assert_eq!(find(&mut compression, &message, "a.b.local"), (2, Some(0)));
+        assert_eq!(
+            find(&mut compression, &message, "x.y.z.local"),
+            (6, Some(2))
+        );
         let heads = compression.heads.iter();
         assert_eq!(heads.filter(|head| head.index().is_some()).count(), labels);
     }
@@ -269,22 +302,40 @@ mod tests {
         // 1035-4.1.4-2
         let mut compression = Compression::new();
         let mut message = vec![0; usize::from(OFFSET_MAX) - 5];
-        let first = name("aaaa.bb");
-        let found = compression.find(&message, first.as_bytes());
-        compression.add(first.as_bytes(), &found, message.len());
-        message.extend_from_slice(first.as_bytes());
+        write(&mut compression, &mut message, "aaaa.bb");
 
-        assert_eq!(find(&compression, &message, "bb"), (0, Some(OFFSET_MAX)));
         assert_eq!(
-            find(&compression, &message, "aaaa.bb"),
+            find(&mut compression, &message, "bb"),
+            (0, Some(OFFSET_MAX))
+        );
+        assert_eq!(
+            find(&mut compression, &message, "aaaa.bb"),
             (0, Some(OFFSET_MAX - 5))
         );
-        compression.clear();
-        compression.add(first.as_bytes(), &found, message.len() - 7);
-        assert_eq!(
-            (compression.len(), find(&compression, &message, "bb").1),
-            (0, None)
-        );
+        write(&mut compression, &mut message, "cc");
+        assert_eq!(compression.len(), 2);
+        assert_eq!(find(&mut compression, &message, "cc"), (3, None));
+    }
+
+    #[test]
+    fn a_label_in_front_of_others_is_another() {
+        let mut compression = Compression::new();
+        // More parents than there are chains, so that some of the labels share one.
+        let name = |number| format!("web.host-{number}");
+        let mut message = Vec::new();
+        for number in 100..400 {
+            write(&mut compression, &mut message, &name(number));
+        }
+
+        let bytes = message.len() / 300;
+        for number in 100..400 {
+            let at = u16::try_from((number - 100) * bytes).ok();
+            assert_eq!(
+                find(&mut compression, &message, &name(number)),
+                (0, at),
+                "{number}"
+            );
+        }
     }
 
     #[test]
@@ -299,7 +350,7 @@ mod tests {
         let mut at = 0;
         for text in names {
             assert_eq!(
-                find(&compression, &message, text),
+                find(&mut compression, &message, text),
                 (0, u16::try_from(at).ok()),
                 "{text}"
             );

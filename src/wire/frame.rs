@@ -76,7 +76,6 @@ impl Frame {
     ///
     /// As for [`Message::read`].
     pub fn check(&mut self) -> Result<(), ParseError> {
-        self.checked = false;
         self.index.build(&self.bytes[..self.len])?;
         self.checked = true;
         Ok(())

@@ -23,7 +23,6 @@
 /// assert!(Header::RESPONSE.response && Header::RESPONSE.authoritative);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Header {
     /// Which reply belongs to which query; zero in multicast messages. RFC 6762 §18.1.
     pub id: u16,

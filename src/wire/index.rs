@@ -1,9 +1,9 @@
 //! The table of contents of a message: where its questions and records are, and that each of them
 //! can be read.
 //!
-//! Read [RFC 1035 §4.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1) first. The counts in the
-//! header are claims: reading stops where the bytes end. What one record gets wrong in its rdata
-//! costs that record alone, since RDLENGTH says where the next one begins.
+//! Read [RFC 1035 §4.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1) first. The counts in
+//! the header are claims: reading stops where the bytes end. What one record gets wrong in its
+//! rdata costs that record alone, since RDLENGTH says where the next one begins.
 //!
 //! Not here: what a message says ([`message`](super::message)).
 
@@ -83,10 +83,12 @@ impl Index {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn questions(&self) -> &[Entry] {
         &self.questions
     }
 
+    #[inline]
     pub(super) fn records(&self) -> &[Entry] {
         &self.records
     }
@@ -101,6 +103,7 @@ impl Index {
     }
 
     /// Returns in which section the record at a place of the table is.
+    #[inline]
     pub(super) fn section_of(&self, at: usize) -> Section {
         match self.section_ends {
             [answers, _, _] if at < answers => Section::Answer,
@@ -274,7 +277,7 @@ pub(super) fn read_u16(message: &[u8], at: usize) -> u16 {
 pub(super) const RECORD_FIELDS_BYTES: usize = 10;
 
 /// Type and class of a question, in bytes. RFC 1035 §4.1.2.
-const QUESTION_FIELDS_BYTES: usize = 4;
+pub(super) const QUESTION_FIELDS_BYTES: usize = 4;
 
 /// Most questions that a message has room for: each has a name of at least one byte.
 const QUESTIONS_MAX: usize = (MESSAGE_BYTES_MAX - HEADER_BYTES) / (1 + QUESTION_FIELDS_BYTES);
@@ -597,8 +600,9 @@ mod tests {
 
     #[test]
     fn reading_is_linear_when_names_go_on_behind_their_rdata() {
-        // A PTR record whose name begins in one byte of rdata and runs through all that follow.
-        let cut = record(12, &[1]);
+        // A record of twelve bytes, the last of which begins a label that ends where the next
+        // record has the same.
+        let cut = record(12, &[11]);
         let bytes = response(u16::MAX, &[&cut.repeat(700)]);
 
         assert!(steps_per_byte(&bytes) <= STEPS_PER_BYTE_MAX);

@@ -2,8 +2,8 @@
 //! writing follow.
 //!
 //! Read [RFC 6762 §18.14](https://www.rfc-editor.org/rfc/rfc6762#section-18.14) and
-//! [RFC 3597 §4](https://www.rfc-editor.org/rfc/rfc3597#section-4) first: names hide in the rdata of
-//! some types, where they may be compressed and must be found to be read.
+//! [RFC 3597 §4](https://www.rfc-editor.org/rfc/rfc3597#section-4) first: names hide in the rdata
+//! of some types, where they may be compressed and must be found to be read.
 
 use crate::wire::name::Name;
 use crate::wire::types::RecordType;

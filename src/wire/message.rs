@@ -45,8 +45,8 @@ pub struct Message<'m> {
 impl<'m> Message<'m> {
     /// Checks the bytes of a message, and keeps the table of contents in `index`.
     ///
-    /// A bad record is passed over if it can be told where the next one begins; where it cannot, the
-    /// message ends. Bytes after the last record are ignored.
+    /// A bad record is passed over if it can be told where the next one begins; where it cannot,
+    /// the message ends. Bytes after the last record are ignored.
     ///
     /// # Errors
     ///
@@ -162,11 +162,13 @@ pub struct Questions<'m> {
 impl<'m> Iterator for Questions<'m> {
     type Item = QuestionRef<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<QuestionRef<'m>> {
         let entry = self.message.index.questions()[self.range.next()?];
         Some(QuestionRef::checked(self.message.bytes, entry))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.range.size_hint()
     }
@@ -196,6 +198,7 @@ pub struct Records<'m> {
 impl<'m> Iterator for Records<'m> {
     type Item = RecordRef<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<RecordRef<'m>> {
         let at = self.range.next()?;
         let index = self.message.index;
@@ -207,6 +210,7 @@ impl<'m> Iterator for Records<'m> {
         ))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.range.size_hint()
     }
@@ -284,25 +288,14 @@ mod tests {
     #[test]
     fn nothing_is_left_in_an_index_of_the_message_before() {
         let mut index = Index::new();
-        let full = message([2, 1, 3]);
-        assert_eq!(
-            Message::read(&full, &mut index)
-                .unwrap()
-                .all_records()
-                .len(),
-            6
-        );
+        let cut = message([2, 1, 3]);
+        let cut = Message::read(&cut[..12 + 11 + 5], &mut index).unwrap();
+        assert!(cut.first_fault().is_some());
 
         let empty = Message::read(&[0; 12], &mut index).unwrap();
 
-        assert_eq!(
-            (
-                empty.all_records().len(),
-                empty.question_count(),
-                empty.skipped()
-            ),
-            (0, 0, 0)
-        );
+        assert_eq!((empty.all_records().len(), empty.question_count()), (0, 0));
+        assert_eq!(empty.skipped(), 0);
         assert_eq!(empty.first_fault(), None);
     }
 }

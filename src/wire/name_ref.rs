@@ -38,12 +38,14 @@ pub struct NameRef<'m> {
 
 impl<'m> NameRef<'m> {
     /// Lends the name at byte `at` of a message, where a check has found one.
+    #[inline]
     pub(super) fn checked(message: &'m [u8], at: u16) -> NameRef<'m> {
         NameRef { message, at }
     }
 
     /// Returns the labels, the leftmost first, without the root.
     #[must_use]
+    #[inline]
     pub fn labels(self) -> Labels<'m> {
         Labels {
             message: self.message,
@@ -53,6 +55,7 @@ impl<'m> NameRef<'m> {
 
     /// Returns the leftmost label, or nothing for the root.
     #[must_use]
+    #[inline]
     pub fn first_label(self) -> Option<&'m [u8]> {
         self.labels().next()
     }
@@ -60,21 +63,30 @@ impl<'m> NameRef<'m> {
     /// Copies the name out of the message, case and all.
     #[must_use]
     pub fn to_name(self) -> Name {
-        let (bytes, len) = self.spell();
+        let mut bytes = [0; Name::BYTES_MAX];
+        let len = self.spell(&mut bytes);
         Name::from_checked_wire(&bytes[..len])
     }
 
     /// Returns the wire form in lower case, the key under which to look a name up.
     #[must_use]
     pub fn folded(self) -> Folded {
-        let (mut bytes, len) = self.spell();
-        bytes[..len].make_ascii_lowercase();
-        Folded { bytes, len }
+        let mut folded = Folded {
+            bytes: [0; Name::BYTES_MAX],
+            len: 0,
+        };
+        folded.len = self.spell(&mut folded.bytes);
+        // Whole blocks have no remainder that must be done byte by byte; zeros stay as they are.
+        let blocks = folded.bytes.chunks_exact_mut(FOLDED_BLOCK_BYTES);
+        let used = folded.len.div_ceil(FOLDED_BLOCK_BYTES);
+        blocks.take(used).for_each(<[u8]>::make_ascii_lowercase);
+        folded
     }
 
     /// Appends the uncompressed wire form.
     pub(super) fn write_uncompressed(self, out: &mut Vec<u8>) {
-        let (bytes, len) = self.spell();
+        let mut bytes = [0; Name::BYTES_MAX];
+        let len = self.spell(&mut bytes);
         out.extend_from_slice(&bytes[..len]);
     }
 
@@ -95,18 +107,25 @@ impl<'m> NameRef<'m> {
         rest.strip_prefix(&[0])
     }
 
-    /// Returns the uncompressed wire form and its length.
-    pub(super) fn spell(self) -> ([u8; Name::BYTES_MAX], usize) {
-        let mut bytes = [0; Name::BYTES_MAX];
+    /// Writes the uncompressed wire form to the beginning of `bytes`, and returns its length.
+    pub(super) fn spell(self, bytes: &mut [u8; Name::BYTES_MAX]) -> usize {
         let mut len = 0;
-        for label in self.labels() {
-            let end = len + 1 + label.len();
-            // The byte before a label in a message is its length.
-            bytes[len] = u8::try_from(label.len()).expect("a label is at most 63 bytes");
-            bytes[len + 1..end].copy_from_slice(label);
+        let mut at = usize::from(self.at);
+        loop {
+            // Labels up to the next pointer or the root stand as they are to be written.
+            let run = at;
+            while let 1..POINTER = self.message[at] {
+                at += 1 + usize::from(self.message[at]);
+            }
+            let end = len + at - run;
+            bytes[len..end].copy_from_slice(&self.message[run..at]);
             len = end;
+            if self.message[at] == 0 {
+                bytes[len] = 0;
+                return len + 1;
+            }
+            at = pointer_target(self.message, at);
         }
-        (bytes, len + 1)
     }
 }
 
@@ -174,6 +193,7 @@ pub struct Labels<'m> {
 impl<'m> Iterator for Labels<'m> {
     type Item = &'m [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'m [u8]> {
         loop {
             let first = self.message[self.at];
@@ -186,8 +206,7 @@ impl<'m> Iterator for Labels<'m> {
                 self.at = end;
                 return Some(&self.message[start..end]);
             }
-            let low = self.message[self.at + 1];
-            self.at = usize::from(u16::from_be_bytes([first & !POINTER, low]));
+            self.at = pointer_target(self.message, self.at);
         }
     }
 }
@@ -222,6 +241,7 @@ pub struct Folded {
 impl Deref for Folded {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -261,6 +281,18 @@ impl fmt::Debug for Folded {
 
 /// The two top bits that make a byte the first of a pointer. RFC 1035 §4.1.4.
 pub(super) const POINTER: u8 = 0xC0;
+
+/// How many bytes are folded at once, at the least.
+const FOLDED_BLOCK_BYTES: usize = 32;
+const _: () = assert!(Name::BYTES_MAX % FOLDED_BLOCK_BYTES == 0);
+
+/// Returns where the pointer at `at` leads.
+fn pointer_target(message: &[u8], at: usize) -> usize {
+    usize::from(u16::from_be_bytes([
+        message[at] & !POINTER,
+        message[at + 1],
+    ]))
+}
 
 /// Returns where the bytes of a checked name end that stand at its own place.
 pub(super) fn end_of_name(message: &[u8], at: usize) -> usize {
@@ -330,6 +362,7 @@ mod tests {
         let upper = NameRef::checked(MESSAGE, 13);
 
         assert_eq!(child, upper);
+        assert_eq!(child, child);
         assert_eq!(child, "A.Local".parse::<Name>().unwrap());
         assert_eq!("A.Local".parse::<Name>().unwrap(), child);
         assert_ne!(child, local);

@@ -380,6 +380,8 @@ mod tests {
         assert_eq!(cut, other(RecordType::NS, b"\x05local"));
         assert_ne!(cut, other(RecordType::NS, b"\x05LOCAL"));
         assert_ne!(cut, other(RecordType::NS, b"\x04local"));
+        let name = other(RecordType::NS, b"\x05local\0");
+        assert_ne!(name, other(RecordType::NS, b"\x05local\0\x01"));
     }
 
     #[test]

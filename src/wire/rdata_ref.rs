@@ -123,8 +123,8 @@ impl<'m> RdataRef<'m> {
     ///
     /// # Panics
     ///
-    /// Never for rdata that a message lends; only if a variant was put together by hand with strings
-    /// that are longer than their length byte can say.
+    /// Never for rdata that a message lends; only if a variant was put together by hand with
+    /// strings that are longer than their length byte can say.
     #[must_use]
     pub fn to_rdata(self) -> Rdata {
         match self {
@@ -166,6 +166,10 @@ impl<'m> RdataRef<'m> {
     /// # RFC
     ///
     /// 6762 §8.2.
+    ///
+    /// # Panics
+    ///
+    /// As for [`to_rdata`](Self::to_rdata).
     pub fn write_uncompressed(self, out: &mut Vec<u8>) {
         match self {
             RdataRef::A(address) => out.extend_from_slice(&address.octets()),
@@ -190,7 +194,7 @@ impl<'m> RdataRef<'m> {
             }
             RdataRef::Hinfo { cpu, os } => {
                 for string in [cpu, os] {
-                    out.push(u8::try_from(string.len()).unwrap_or(u8::MAX));
+                    out.push(u8::try_from(string.len()).expect(CHECKED));
                     out.extend_from_slice(string);
                 }
             }
@@ -412,6 +416,7 @@ mod tests {
     #[test]
     fn names_in_the_rdata_of_the_listed_types_are_decompressed() {
         // 6762-18.14-5, 6762-18.14-6
+        let preferred: (&[u8], &[u8]) = (b"\0\x0a\xc0\x0c", b"\0\x0a\x03nas\x05local\0");
         let types: [(RecordType, &[u8], &[u8]); 13] = [
             (RecordType::NS, b"\xc0\x0c", b"\x03nas\x05local\0"),
             (RecordType::DNAME, b"\xc0\x10", b"\x05local\0"),
@@ -420,26 +425,10 @@ mod tests {
                 b"\xc0\x10\x01a\xc0\x10abcdefghijklmnopqrst",
                 b"\x05local\0\x01a\x05local\0abcdefghijklmnopqrst",
             ),
-            (
-                RecordType::MX,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::AFSDB,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::RT,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
-            (
-                RecordType::KX,
-                b"\0\x0a\xc0\x0c",
-                b"\0\x0a\x03nas\x05local\0",
-            ),
+            (RecordType::MX, preferred.0, preferred.1),
+            (RecordType::AFSDB, preferred.0, preferred.1),
+            (RecordType::RT, preferred.0, preferred.1),
+            (RecordType::KX, preferred.0, preferred.1),
             (
                 RecordType::RP,
                 b"\xc0\x10\xc0\x10",
@@ -557,7 +546,7 @@ mod tests {
 
     #[test]
     fn rdata_that_says_something_else_is_not_equal() {
-        let all: [(RecordType, &[u8]); 16] = [
+        let all: [(RecordType, &[u8]); 18] = [
             (RecordType::A, &[192, 0, 2, 1]),
             (RecordType::A, &[192, 0, 2, 2]),
             (RecordType::AAAA, &[1; 16]),
@@ -573,7 +562,9 @@ mod tests {
             (RecordType::HINFO, b"\x01a\0"),
             (RecordType::MX, b"\0\0\xc0\x0c"),
             (RecordType::MX, b"\0\0\xc0\x10"),
+            (RecordType::MX, b"\0\x01\xc0\x10"),
             (RecordType(9999), b"\0\0\xc0\x10"),
+            (RecordType(9999), b"\0\0\xc0\x11"),
         ];
         for (at, &(lent_type, lent)) in all.iter().enumerate() {
             for (owned_at, &(owned_type, owned)) in all.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Questions and records, owned.
 //!
 //! Read [RFC 6762 §18.12](https://www.rfc-editor.org/rfc/rfc6762#section-18.12) and
-//! [§18.13](https://www.rfc-editor.org/rfc/rfc6762#section-18.13) first: the top bit of a class asks
-//! for a unicast response in a question, and flushes caches in a record.
+//! [§18.13](https://www.rfc-editor.org/rfc/rfc6762#section-18.13) first: the top bit of a class
+//! asks for a unicast response in a question, and flushes caches in a record.
 //!
 //! Not here: those still in a message ([`record_ref`](super::record_ref)).
 

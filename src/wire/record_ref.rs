@@ -1,12 +1,12 @@
 //! Questions and records, read where they stand in a message.
 //!
 //! Read [RFC 1035 §4.1.2](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.2) and
-//! [§4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3) first. What the top bit of a class
-//! means is told where they are owned ([`record`](super::record)).
+//! [§4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3) first. What the top bit of a
+//! class means is told where they are owned ([`record`](super::record)).
 
 use std::fmt;
 
-use crate::wire::index::{Entry, RECORD_FIELDS_BYTES, read_u16};
+use crate::wire::index::{Entry, QUESTION_FIELDS_BYTES, RECORD_FIELDS_BYTES};
 use crate::wire::name_ref::NameRef;
 use crate::wire::rdata_ref::RdataRef;
 use crate::wire::record::{Question, Record, Section};
@@ -33,34 +33,47 @@ use crate::wire::types::{Class, RecordType, TOP_BIT, Ttl};
 #[derive(Clone, Copy)]
 pub struct QuestionRef<'m> {
     message: &'m [u8],
-    entry: Entry,
+    name: u16,
+    /// Type and class.
+    fields: &'m [u8; QUESTION_FIELDS_BYTES],
 }
 
 impl<'m> QuestionRef<'m> {
+    #[inline]
     pub(super) fn checked(message: &'m [u8], entry: Entry) -> QuestionRef<'m> {
-        QuestionRef { message, entry }
+        let fields = fields_at(message, entry);
+        QuestionRef {
+            message,
+            name: entry.name,
+            fields,
+        }
     }
 
     /// Returns whose records are asked for.
     #[must_use]
+    #[inline]
     pub fn name(self) -> NameRef<'m> {
-        NameRef::checked(self.message, self.entry.name)
+        NameRef::checked(self.message, self.name)
     }
 
     /// Returns which of them; ANY for all.
     #[must_use]
+    #[inline]
     pub fn record_type(self) -> RecordType {
-        RecordType(read_u16(self.message, self.fields()))
+        let [high, low, ..] = *self.fields;
+        RecordType(u16::from_be_bytes([high, low]))
     }
 
     /// Returns the class, which has fifteen bits.
     #[must_use]
+    #[inline]
     pub fn class(self) -> Class {
         Class(self.class_bits() & !TOP_BIT)
     }
 
     /// Tells whether a unicast response is welcome: the bit QU. RFC 6762 §5.4.
     #[must_use]
+    #[inline]
     pub fn unicast(self) -> bool {
         self.class_bits() & TOP_BIT != 0
     }
@@ -76,12 +89,10 @@ impl<'m> QuestionRef<'m> {
         }
     }
 
+    #[inline]
     fn class_bits(self) -> u16 {
-        read_u16(self.message, self.fields() + 2)
-    }
-
-    fn fields(self) -> usize {
-        usize::from(self.entry.fields)
+        let [_, _, high, low, ..] = *self.fields;
+        u16::from_be_bytes([high, low])
     }
 }
 
@@ -115,31 +126,39 @@ pub struct RecordRef<'m> {
     message: &'m [u8],
     entry: Entry,
     section: Section,
+    /// Type, class, time to live and length of the rdata.
+    fields: &'m [u8; RECORD_FIELDS_BYTES],
 }
 
 impl<'m> RecordRef<'m> {
+    #[inline]
     pub(super) fn checked(message: &'m [u8], entry: Entry, section: Section) -> RecordRef<'m> {
         RecordRef {
             message,
             entry,
             section,
+            fields: fields_at(message, entry),
         }
     }
 
     /// Returns whom the record is about.
     #[must_use]
+    #[inline]
     pub fn name(self) -> NameRef<'m> {
         NameRef::checked(self.message, self.entry.name)
     }
 
     /// Returns its type.
     #[must_use]
+    #[inline]
     pub fn record_type(self) -> RecordType {
-        RecordType(read_u16(self.message, self.fields()))
+        let [high, low, ..] = *self.fields;
+        RecordType(u16::from_be_bytes([high, low]))
     }
 
     /// Returns its class, which has fifteen bits; for OPT the payload size, which has sixteen.
     #[must_use]
+    #[inline]
     pub fn class(self) -> Class {
         Class(self.class_bits() & !self.flush_bit())
     }
@@ -150,28 +169,32 @@ impl<'m> RecordRef<'m> {
     ///
     /// 6762 §10.2.
     #[must_use]
+    #[inline]
     pub fn cache_flush(self) -> bool {
         self.class_bits() & self.flush_bit() != 0
     }
 
     /// Returns how long the record holds, as the sender said.
     #[must_use]
+    #[inline]
     pub fn ttl(self) -> Ttl {
-        let at = self.fields() + 4;
-        let (high, low) = (read_u16(self.message, at), read_u16(self.message, at + 2));
-        Ttl(u32::from(high) << 16 | u32::from(low))
+        let [_, _, _, _, a, b, c, d, _, _] = *self.fields;
+        Ttl(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// Returns what the record says.
     #[must_use]
+    #[inline]
     pub fn rdata(self) -> RdataRef<'m> {
-        let start = self.fields() + RECORD_FIELDS_BYTES;
-        let end = start + usize::from(read_u16(self.message, start - 2));
+        let [.., high, low] = *self.fields;
+        let start = usize::from(self.entry.fields) + RECORD_FIELDS_BYTES;
+        let end = start + usize::from(u16::from_be_bytes([high, low]));
         RdataRef::checked(self.message, self.record_type(), start..end)
     }
 
     /// Returns where in the message the record stands.
     #[must_use]
+    #[inline]
     pub fn section(self) -> Section {
         self.section
     }
@@ -194,11 +217,14 @@ impl<'m> RecordRef<'m> {
         }
     }
 
+    #[inline]
     fn class_bits(self) -> u16 {
-        read_u16(self.message, self.fields() + 2)
+        let [_, _, high, low, ..] = *self.fields;
+        u16::from_be_bytes([high, low])
     }
 
     /// Returns the bit of the class that flushes caches, if records of this type have one.
+    #[inline]
     fn flush_bit(self) -> u16 {
         if self.record_type() == RecordType::OPT {
             0
@@ -206,16 +232,19 @@ impl<'m> RecordRef<'m> {
             TOP_BIT
         }
     }
-
-    fn fields(self) -> usize {
-        usize::from(self.entry.fields)
-    }
 }
 
 impl fmt::Debug for RecordRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_record().fmt(f)
     }
+}
+
+/// Lends what stands behind the name of a question or record.
+#[inline]
+fn fields_at<const N: usize>(message: &[u8], entry: Entry) -> &[u8; N] {
+    let fields = message[usize::from(entry.fields)..].first_chunk();
+    fields.expect("the message goes on behind a name that is in its index")
 }
 
 #[cfg(test)]

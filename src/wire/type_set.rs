@@ -26,7 +26,7 @@ use crate::wire::types::RecordType;
 /// assert_eq!(types.iter().collect::<Vec<_>>(), [RecordType::A, RecordType::AAAA]);
 /// ```
 #[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
-pub struct TypeSet([u8; TypeSet::BYTES]);
+pub struct TypeSet([u64; TypeSet::BYTES / 8]);
 
 impl TypeSet {
     /// Longest bitmap of one window, in bytes. RFC 4034 §4.1.2.
@@ -42,9 +42,9 @@ impl TypeSet {
     ///
     /// For a name that has such a type no restricted NSEC record may be sent. RFC 6762 §6.1.
     pub fn insert(&mut self, record_type: RecordType) -> bool {
-        let (at, mask) = place(record_type);
+        let (at, bit) = place(record_type);
         match self.0.get_mut(at) {
-            Some(byte) => *byte |= mask,
+            Some(word) => *word |= bit,
             None => return false,
         }
         true
@@ -53,8 +53,8 @@ impl TypeSet {
     /// Tells whether a type is in the set.
     #[must_use]
     pub fn contains(&self, record_type: RecordType) -> bool {
-        let (at, mask) = place(record_type);
-        self.0.get(at).is_some_and(|byte| byte & mask != 0)
+        let (at, bit) = place(record_type);
+        self.0.get(at).is_some_and(|word| word & bit != 0)
     }
 
     /// Returns the types in ascending order.
@@ -67,13 +67,13 @@ impl TypeSet {
     /// Returns how many types are in the set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.iter().map(|byte| byte.count_ones() as usize).sum()
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Tells whether no type is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0 == [0; TypeSet::BYTES]
+        *self == TypeSet::new()
     }
 
     /// Reads what follows the next name of an NSEC record, if it is one block of window 0.
@@ -83,19 +83,25 @@ impl TypeSet {
         if window != 0 || !length_fits || bitmap.len() != usize::from(length) {
             return None;
         }
+        let mut bytes = [0; TypeSet::BYTES];
+        bytes[..bitmap.len()].copy_from_slice(bitmap);
         let mut types = TypeSet::new();
-        types.0[..bitmap.len()].copy_from_slice(bitmap);
+        for (word, bytes) in types.0.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_be_bytes(bytes.try_into().expect("chunks of eight bytes"));
+        }
         Some(types)
     }
 
     /// Returns what follows the next name of an NSEC record: window 0, a length, and the bitmap.
     pub(super) fn to_blocks(self) -> ([u8; 2 + TypeSet::BYTES], usize) {
         let mut blocks = [0; 2 + TypeSet::BYTES];
-        let last = self.0.iter().rposition(|&byte| byte != 0);
+        for (bytes, word) in blocks[2..].chunks_exact_mut(8).zip(self.0) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        let last = blocks[2..].iter().rposition(|&byte| byte != 0);
         // Even the empty set is written with one byte of bitmap, the least that is allowed.
         let length = last.unwrap_or(0) + 1;
         blocks[1] = u8::try_from(length).expect("a bitmap is at most 32 bytes");
-        blocks[2..].copy_from_slice(&self.0);
         (blocks, 2 + length)
     }
 }
@@ -117,9 +123,12 @@ impl fmt::Debug for TypeSet {
     }
 }
 
-/// Returns the byte of the bitmap and the bit in it that stand for a type.
-fn place(record_type: RecordType) -> (usize, u8) {
-    (usize::from(record_type.0 / 8), 0x80 >> (record_type.0 % 8))
+/// Returns the word of the bitmap and the bit in it that stand for a type: the top bit comes first.
+fn place(record_type: RecordType) -> (usize, u64) {
+    (
+        usize::from(record_type.0 / 64),
+        1 << 63 >> (record_type.0 % 64),
+    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The numbers of a question or record that are not its name: type, class, time to live.
 //!
 //! Read [RFC 6762 §18.12](https://www.rfc-editor.org/rfc/rfc6762#section-18.12) and
-//! [§18.13](https://www.rfc-editor.org/rfc/rfc6762#section-18.13) first: multicast DNS takes the top
-//! bit of a class for itself, so that here a class has fifteen bits.
+//! [§18.13](https://www.rfc-editor.org/rfc/rfc6762#section-18.13) first: multicast DNS takes the
+//! top bit of a class for itself, so that here a class has fifteen bits.
 
 use std::error::Error;
 use std::fmt;

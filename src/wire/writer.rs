@@ -126,7 +126,8 @@ impl Writer {
     ///
     /// If a record was written before it.
     pub fn repeat_question(&mut self, question: QuestionRef<'_>) -> Result<(), Full> {
-        let (name, len) = question.name().spell();
+        let mut name = [0; Name::BYTES_MAX];
+        let len = question.name().spell(&mut name);
         self.all_or_nothing(0, |writer| {
             writer.put_name(&name[..len], Spelling::Compressed)?;
             writer.put_u16(question.record_type().0)?;
@@ -335,21 +336,14 @@ impl Writer {
 
     /// Writes a name that is in uncompressed wire form; names after it can point at this one.
     fn put_name(&mut self, wire: &[u8], spelling: Spelling) -> Result<(), Full> {
-        let found = self.compression.find(&self.bytes, wire);
-        let at = self.bytes.len();
-        match self
-            .compression
-            .target(&found)
-            .filter(|_| spelling == Spelling::Compressed)
-        {
+        let found = self.compression.enter(&self.bytes, wire, self.bytes.len());
+        match found.target.filter(|_| spelling == Spelling::Compressed) {
             Some(target) => {
                 self.put(&wire[..found.known_from])?;
-                self.put_u16(POINTER_BITS | target)?;
+                self.put_u16(POINTER_BITS | target)
             }
-            None => self.put(wire)?,
+            None => self.put(wire),
         }
-        self.compression.add(wire, &found, at);
-        Ok(())
     }
 
     fn put_u16(&mut self, number: u16) -> Result<(), Full> {

@@ -5,10 +5,10 @@
 //! and rdata. Where they differ, on purpose:
 //!
 //! - A name may have 256 bytes here (RFC 6762 Appendix C), and 255 there (RFC 1035 §2.3.4).
-//! - A record with bad rdata is passed over here and, for whoever asks, an error in domain. It costs
-//!   the whole message in hickory.
+//! - A record with bad rdata is passed over here and, for whoever asks, an error in domain. It
+//!   costs the whole message in hickory.
 //! - Where a message ends before its counts are reached, what was read is kept here and in domain.
-//! - hickory wants every pointer to lead before the name that it belongs to, and all that it leads to
+//! - hickory wants every pointer to lead before the name that it belongs to, and the labels there
 //!   to end before that name too. Here, as in domain, a pointer leads before itself.
 //! - The layout of some types is checked by us alone, and that of some others by them alone.
 

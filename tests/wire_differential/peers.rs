@@ -62,7 +62,7 @@ pub(crate) fn agrees_with_hickory(bytes: &[u8], ours: Message<'_>) -> bool {
     true
 }
 
-/// Asserts that domain, where it reads anything, reads the same; returns how many records both read.
+/// Asserts that domain reads the same where it reads anything; returns how many records both read.
 pub(crate) fn agrees_with_domain(bytes: &[u8], ours: Message<'_>) -> usize {
     let theirs = DomainMessage::from_octets(bytes).expect("the header is there");
     for (their, our) in theirs.question().zip(ours.questions()) {

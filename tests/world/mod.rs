@@ -13,6 +13,7 @@
 mod check;
 pub mod lone;
 pub mod make;
+pub mod script;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;

@@ -4,17 +4,22 @@
 //! and 95 %) first. Only what a local question asks for comes in here; that is decided above.
 //!
 //! - `cached`: one record and its clockwork
+//! - `index`: where a record is found
 //!
 //! Not here: which questions are asked ([`querying`](crate::protocol::querying)).
 
 mod cached;
+mod index;
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 use std::time::Instant;
 
 pub(crate) use cached::Cached;
+use index::Digest;
+use index::Index;
 
 use crate::protocol::chance::Chance;
 use crate::protocol::slab::Slab;
@@ -29,11 +34,13 @@ use crate::wire::RecordType;
 #[derive(Debug)]
 pub(crate) struct Cache {
     records: Slab<Cached>,
-    by_name: HashMap<Box<[u8]>, Vec<u32>>,
+    index: Index,
     expiries: Timers<u32>,
+    arrivals: u64,
     bytes: usize,
     sources: HashMap<IpAddr, usize>,
     bounds: Bounds,
+    flushed: Flushed,
 }
 
 /// How much the cache of one link may hold.
@@ -46,12 +53,14 @@ pub(crate) struct Bounds {
 }
 
 /// What came of a record that was heard.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Applied {
-    /// It was not known.
-    New,
+    /// It was not known; it stands in this place.
+    New(u32),
     /// It was known; its time starts again.
     Refreshed,
+    /// It was about to go; another holder, or its owner, says that it holds.
+    Rescued(u32),
     /// Its owner takes it back: it stays for one second.
     Goodbye,
     /// A goodbye for something that was not known.
@@ -60,15 +69,32 @@ pub(crate) enum Applied {
     Refused,
 }
 
+/// A record whose time is over, and the place that it had.
+#[derive(Debug)]
+pub(crate) struct Expired {
+    pub(crate) place: u32,
+    pub(crate) record: Record,
+}
+
+/// The large sets that were flushed at one instant: a message may bring many records of a set, and
+/// the set is walked over once.
+#[derive(Debug, Default)]
+struct Flushed {
+    at: Option<Instant>,
+    sets: Vec<Digest>,
+}
+
 impl Cache {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             records: Slab::default(),
-            by_name: HashMap::new(),
+            index: Index::default(),
             expiries: Timers::new(),
+            arrivals: 0,
             bytes: 0,
             sources: HashMap::new(),
             bounds,
+            flushed: Flushed::default(),
         }
     }
 
@@ -76,7 +102,8 @@ impl Cache {
         self.records.len()
     }
 
-    /// Takes in one record of a response.
+    /// Takes in one record of a response. What it flushes is left to [`flush`](Self::flush), when
+    /// the whole message is in.
     pub(crate) fn apply(
         &mut self,
         received: Instant,
@@ -85,43 +112,76 @@ impl Cache {
         chance: &mut Chance,
     ) -> Applied {
         let folded = heard.name().folded();
-        if heard.cache_flush() {
-            self.flush(received, &folded, heard);
-        }
-        let jitter = cached::draw_jitter(chance);
-        if let Some(place) = self.place_of(&folded, heard) {
-            let cached = self
-                .records
-                .get_mut(place)
-                .expect("indexed places are filled");
-            if heard.ttl().0 == 0 {
-                cached.take_back(received);
-                self.expiries.set_no_later(place, cached.expiry());
-                return Applied::Goodbye;
+        let digest = self.digest_heard(&folded, heard);
+        let goodbye = heard.ttl().0 == 0;
+        let Some(place) = self.place_of(&folded, digest, heard) else {
+            if goodbye {
+                return Applied::Nothing;
             }
-            cached.refresh(received, heard.ttl(), heard.cache_flush(), jitter);
-            return Applied::Refreshed;
+            if !self.has_room(source) {
+                return Applied::Refused;
+            }
+            let jitter = cached::draw_jitter(chance);
+            let record = heard.to_record();
+            let cached = Cached::new(record, self.arrivals, received, source, jitter);
+            return Applied::New(self.insert(&folded, digest, cached));
+        };
+        let cached = self.cached_mut(place);
+        if goodbye {
+            cached.take_back(received);
+            self.settle_expiry(place);
+            return Applied::Goodbye;
         }
-        if heard.ttl().0 == 0 {
-            return Applied::Nothing;
+        let leaving = cached.is_leaving();
+        let jitter = cached::draw_jitter(chance);
+        cached.refresh(received, heard.ttl(), heard.cache_flush(), jitter);
+        self.settle_expiry(place);
+        if leaving {
+            Applied::Rescued(place)
+        } else {
+            Applied::Refreshed
         }
-        if !self.has_room(source) {
-            return Applied::Refused;
+    }
+
+    /// Ends whatever is held of this name and type one second from now, unless it came within the
+    /// last second. Tells whether anything ends.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.2.
+    pub(crate) fn flush(
+        &mut self,
+        received: Instant,
+        folded: &[u8],
+        record_type: RecordType,
+    ) -> bool {
+        let places = self.index.at(folded);
+        if places.len() > SMALL_SET {
+            let set = self.index.digest_set(folded, record_type);
+            if self.flushed.note(received, set) == Seen::Before {
+                return false;
+            }
         }
-        self.insert(
-            &folded,
-            Cached::new(heard.to_record(), received, source, jitter),
-        );
-        Applied::New
+        let mut any = false;
+        for place in places {
+            let cached = self.records.get_mut(*place).expect(FILLED);
+            let old = received.saturating_duration_since(cached.received()) > FLUSH_GRACE;
+            if old && cached.record().record_type() == record_type && !cached.is_leaving() {
+                cached.take_back(received);
+                self.expiries.set_no_later(*place, cached.expiry());
+                any = true;
+            }
+        }
+        any
     }
 
     /// Takes out the next record whose time is over at `now`.
-    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Record> {
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Expired> {
         while let Some(place) = self.expiries.pop(now) {
-            let cached = self.records.get(place).expect("timed places are filled");
-            let expiry = cached.expiry();
+            let expiry = self.records.get(place).expect(FILLED).expiry();
             if expiry <= now {
-                return Some(self.remove(place));
+                let record = self.remove(place);
+                return Some(Expired { place, record });
             }
             // Its time was started again since: one deadline follows the record, however often it
             // is heard.
@@ -134,14 +194,96 @@ impl Cache {
         self.expiries.next()
     }
 
+    /// Returns the record that stands in a place.
+    pub(crate) fn get(&self, place: u32) -> Option<&Cached> {
+        self.records.get(place)
+    }
+
     /// Returns the records that answer a question, in the order in which they came.
     pub(crate) fn answers<'c>(
         &'c self,
         folded: &[u8],
         record_type: RecordType,
     ) -> impl Iterator<Item = &'c Cached> + Clone + use<'c> {
+        self.answers_with_places(folded, record_type)
+            .map(|(_, cached)| cached)
+    }
+
+    /// Returns the records that answer a question with their places, in the order in which they
+    /// came.
+    pub(crate) fn answers_with_places<'c>(
+        &'c self,
+        folded: &[u8],
+        record_type: RecordType,
+    ) -> impl Iterator<Item = (u32, &'c Cached)> + Clone + use<'c> {
         self.at(folded)
-            .filter(move |cached| answers(cached.record().record_type(), record_type))
+            .filter(move |(_, cached)| answers(cached.record().record_type(), record_type))
+    }
+
+    /// Tells whether anything is held of this name.
+    pub(crate) fn has_name(&self, folded: &[u8]) -> bool {
+        !self.index.at(folded).is_empty()
+    }
+
+    /// Returns the place of a record that says the same as one in a message.
+    pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<u32> {
+        let folded = heard.name().folded();
+        let digest = self.digest_heard(&folded, heard);
+        self.place_of(&folded, digest, heard)
+    }
+
+    /// Returns the place of a record that says the same.
+    pub(crate) fn find_record(&mut self, record: &Record) -> Option<u32> {
+        let folded = record.name.folded();
+        let rdata = |out: &mut Vec<u8>| record.rdata.write_uncompressed(out);
+        let digest = self
+            .index
+            .digest(&folded, record.record_type(), record.class, rdata);
+        let mut alike = self.index.with_digest(digest);
+        alike.find(|place| {
+            let held = self.records.get(*place).expect(FILLED);
+            held.record().same_record(record)
+        })
+    }
+
+    /// Lets a record go at `end` unless it is heard again; it wants to be asked for from `ask` on.
+    pub(crate) fn doubt(&mut self, place: u32, ask: Instant, end: Instant) {
+        self.cached_mut(place).doubt(ask, end);
+        self.settle_expiry(place);
+    }
+
+    /// Lets every record go at `end` unless it is heard again.
+    pub(crate) fn doubt_all(&mut self, ask: Instant, end: Instant) {
+        let places: Vec<_> = self.records.keys().collect();
+        for place in places {
+            self.doubt(place, ask, end);
+        }
+    }
+
+    /// Counts a peer's query at `asked` against all that should answer it, but for the records
+    /// `listed`, by place.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.5.
+    pub(crate) fn note_unanswered(
+        &mut self,
+        folded: &[u8],
+        record_type: RecordType,
+        asked: Instant,
+        listed: &BTreeSet<u32>,
+    ) {
+        for place in self.index.at(folded) {
+            let cached = self.records.get_mut(*place).expect(FILLED);
+            if !answers(cached.record().record_type(), record_type) || listed.contains(place) {
+                continue;
+            }
+            let before = cached.expiry();
+            cached.note_unanswered(asked);
+            if cached.expiry() < before {
+                self.expiries.set_no_later(*place, cached.expiry());
+            }
+        }
     }
 
     /// Tells whether nobody needs to ask: the whole answer is here from its one owner, or he said
@@ -151,34 +293,27 @@ impl Cache {
     ///
     /// 6762 §5.2 (a unique answer ends the series), §6.1 (NSEC is an answer).
     pub(crate) fn is_settled(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.answers(folded, record_type).any(Cached::is_unique) || self.denies(folded, record_type)
+        self.answers(folded, record_type).any(Cached::is_unique)
+            || self.denials(folded, record_type).any(Cached::is_good)
     }
 
-    /// Tells whether the owner of a name said that it has no record of this type.
+    /// Tells whether the owner of a name said that it has no record of this type, and none is held.
     pub(crate) fn denies(&self, folded: &[u8], record_type: RecordType) -> bool {
-        record_type != RecordType::ANY
-            && self.at(folded).any(|cached| match &cached.record().rdata {
-                Rdata::Nsec(nsec) => !nsec.types.contains(record_type),
-                _ => false,
-            })
+        self.denials(folded, record_type).next().is_some()
+            && self.answers(folded, record_type).next().is_none()
     }
 
     /// Returns when the earliest of a question's answers wants to be asked for again.
     pub(crate) fn refresh_due(&self, folded: &[u8], record_type: RecordType) -> Option<Instant> {
-        let nsec = self.at(folded).filter(|cached| {
-            matches!(&cached.record().rdata, Rdata::Nsec(nsec) if !nsec.types.contains(record_type))
-        });
         let answers = self.answers(folded, record_type);
-        answers.chain(nsec).filter_map(Cached::refresh_due).min()
+        let all = answers.chain(self.denials(folded, record_type));
+        all.filter_map(Cached::refresh_due).min()
     }
 
     /// Counts a query for these records, sent at `now`, as each refresh that was due by then.
     pub(crate) fn note_asked(&mut self, folded: &[u8], record_type: RecordType, now: Instant) {
-        for place in self.by_name.get(folded).into_iter().flatten() {
-            let cached = self
-                .records
-                .get_mut(*place)
-                .expect("indexed places are filled");
+        for place in self.index.at(folded) {
+            let cached = self.records.get_mut(*place).expect(FILLED);
             let held = cached.record().record_type();
             if answers(held, record_type) || held == RecordType::NSEC {
                 cached.note_asked(now);
@@ -186,22 +321,19 @@ impl Cache {
         }
     }
 
-    /// Forgets everything, and returns it.
-    pub(crate) fn clear(&mut self) -> Vec<Record> {
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
         let places: Vec<_> = self.records.keys().collect();
-        self.expiries.clear();
-        places.into_iter().map(|place| self.remove(place)).collect()
+        for place in places {
+            self.remove(place);
+        }
     }
 
     /// Drops every record that `keep` does not want.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Name, RecordType) -> bool) {
         let places: Vec<_> = self.records.keys().collect();
         for place in places {
-            let record = self
-                .records
-                .get(place)
-                .expect("listed just before")
-                .record();
+            let record = self.records.get(place).expect(FILLED).record();
             if !keep(&record.name, record.record_type()) {
                 self.remove(place);
             }
@@ -217,63 +349,78 @@ impl Cache {
         !self.is_full() && held < self.bounds.records_per_source_max
     }
 
-    fn at<'c>(&'c self, folded: &[u8]) -> impl Iterator<Item = &'c Cached> + Clone + use<'c> {
-        let places = self.by_name.get(folded).map_or(&[][..], Vec::as_slice);
-        places
-            .iter()
-            .map(|place| self.records.get(*place).expect("indexed places are filled"))
+    fn at<'c>(
+        &'c self,
+        folded: &[u8],
+    ) -> impl Iterator<Item = (u32, &'c Cached)> + Clone + use<'c> {
+        let places = self.index.at(folded).iter().copied();
+        places.map(|place| (place, self.records.get(place).expect(FILLED)))
     }
 
-    fn place_of(&self, folded: &[u8], heard: &RecordRef<'_>) -> Option<u32> {
-        let mut places = self.by_name.get(folded)?.iter().copied();
-        places.find(|place| {
-            let held = self
-                .records
-                .get(*place)
-                .expect("indexed places are filled")
-                .record();
-            held.record_type() == heard.record_type()
-                && held.class == heard.class()
-                && heard.rdata() == held.rdata
+    /// Returns the records by which the owner of a name says that it has none of this type.
+    fn denials<'c>(
+        &'c self,
+        folded: &[u8],
+        record_type: RecordType,
+    ) -> impl Iterator<Item = &'c Cached> + use<'c> {
+        let all = self.at(folded).map(|(_, cached)| cached);
+        all.filter(move |cached| {
+            let denied = match &cached.record().rdata {
+                Rdata::Nsec(nsec) => !nsec.types.contains(record_type),
+                _ => false,
+            };
+            denied && record_type != RecordType::ANY && !cached.is_leaving()
         })
     }
 
-    /// Ends whatever else is held of this name and type one second from now, unless it came within
-    /// the last second.
-    ///
-    /// # RFC
-    ///
-    /// 6762 §10.2.
-    fn flush(&mut self, received: Instant, folded: &[u8], heard: &RecordRef<'_>) {
-        for place in self.by_name.get(folded).into_iter().flatten() {
-            let cached = self
-                .records
-                .get_mut(*place)
-                .expect("indexed places are filled");
-            let same_set = cached.record().record_type() == heard.record_type()
-                && cached.record().class == heard.class();
-            let old = received.saturating_duration_since(cached.received()) > FLUSH_GRACE;
-            if same_set && old && heard.rdata() != cached.record().rdata {
-                cached.take_back(received);
-                self.expiries.set_no_later(*place, cached.expiry());
-            }
-        }
+    fn digest_heard(&mut self, folded: &[u8], heard: &RecordRef<'_>) -> Digest {
+        let rdata = |out: &mut Vec<u8>| heard.rdata().write_uncompressed(out);
+        self.index
+            .digest(folded, heard.record_type(), heard.class(), rdata)
     }
 
-    fn insert(&mut self, folded: &[u8], cached: Cached) {
+    fn place_of(&self, folded: &[u8], digest: Digest, heard: &RecordRef<'_>) -> Option<u32> {
+        self.index.with_digest(digest).find(|place| {
+            let held = self.records.get(*place).expect(FILLED).record();
+            heard.rdata() == held.rdata
+                && held.class == heard.class()
+                && *held.name.folded() == *folded
+        })
+    }
+
+    fn cached_mut(&mut self, place: u32) -> &mut Cached {
+        self.records.get_mut(place).expect(FILLED)
+    }
+
+    /// Sees to it that a record is looked at when its time is over; later is left to that look.
+    fn settle_expiry(&mut self, place: u32) {
+        let expiry = self.records.get(place).expect(FILLED).expiry();
+        self.expiries.set_no_later(place, expiry);
+    }
+
+    fn insert(&mut self, folded: &[u8], digest: Digest, cached: Cached) -> u32 {
+        self.arrivals += 1;
         self.bytes += cached.bytes();
         *self.sources.entry(cached.source()).or_default() += 1;
         let expiry = cached.expiry();
         let place = self.records.insert(cached);
-        self.by_name
-            .entry(Box::from(folded))
-            .or_default()
-            .push(place);
+        self.index.insert(folded, digest, place);
         self.expiries.set(place, expiry);
+        place
     }
 
     fn remove(&mut self, place: u32) -> Record {
-        let cached = self.records.remove(place).expect("removed once");
+        let cached = self.records.get(place).expect(FILLED);
+        let (record, arrival) = (cached.record(), cached.arrival());
+        let folded = record.name.folded();
+        let rdata = |out: &mut Vec<u8>| record.rdata.write_uncompressed(out);
+        let digest = self
+            .index
+            .digest(&folded, record.record_type(), record.class, rdata);
+        let before = |other: &u32| self.records.get(*other).expect(FILLED).arrival() < arrival;
+        let n = self.index.at(&folded).partition_point(before);
+        self.index.remove(&folded, n, digest, place);
+        let cached = self.records.remove(place).expect(FILLED);
         self.expiries.cancel(place);
         self.bytes -= cached.bytes();
         let source = cached.source();
@@ -283,19 +430,40 @@ impl Cache {
                 self.sources.remove(&source);
             }
         }
-        let folded = cached.record().name.folded();
-        if let Some(places) = self.by_name.get_mut(&*folded) {
-            places.retain(|held| *held != place);
-            if places.is_empty() {
-                self.by_name.remove(&*folded);
-            }
-        }
         cached.into_record()
     }
 }
 
+/// Whether something was seen before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Seen {
+    Before,
+    First,
+}
+
+impl Flushed {
+    /// Notes that a set is flushed at an instant.
+    fn note(&mut self, at: Instant, set: Digest) -> Seen {
+        if self.at != Some(at) {
+            self.at = Some(at);
+            self.sets.clear();
+        }
+        if self.sets.contains(&set) {
+            return Seen::Before;
+        }
+        self.sets.push(set);
+        Seen::First
+    }
+}
+
+/// A name with so few records is walked over as often as it is flushed.
+const SMALL_SET: usize = 16;
+
 /// A record this young is not flushed: its set may still be arriving. RFC 6762 §10.2.
 const FLUSH_GRACE: Duration = Duration::from_secs(1);
+
+/// What the indexes and timers of the cache promise.
+const FILLED: &str = "an indexed place is filled";
 
 /// Tells whether a record of one type answers a question for another. RFC 6762 §6.
 pub(crate) fn answers(held: RecordType, asked: RecordType) -> bool {

@@ -35,8 +35,8 @@ struct Exchange {
     now: Instant,
     /// What has to be announced for it.
     changed: BTreeSet<OwnId>,
-    /// What has to be taken back.
-    goodbyes: Vec<Record>,
+    /// What was announced and is gone; what nothing takes the place of has to be taken back.
+    gone: Vec<Own>,
 }
 
 /// What we said until lately: a reflector may still repeat it.
@@ -58,7 +58,9 @@ impl LinkState {
         for (owner, drafts) in changes {
             self.exchange(owner, drafts, &mut exchange);
         }
-        self.send_goodbyes(&exchange.goodbyes, tools);
+        let owed = exchange.gone.iter().filter(|own| !self.is_replaced(own));
+        let goodbyes: Vec<_> = owed.map(|own| own.record.clone()).collect();
+        self.send_goodbyes(&goodbyes, tools);
         self.introduce(&exchange.changed, cause, tools);
     }
 
@@ -113,31 +115,25 @@ impl LinkState {
         }
         if own.announced {
             self.former.remember(own.record.clone(), exchange.now);
-            if self.owes_goodbye(&own, usable) {
-                exchange.goodbyes.push(own.record);
+            // After a conflict, and while one goes on, the name may be another host's here.
+            if own.ownership == Ownership::Shared || usable {
+                exchange.gone.push(own);
             }
         }
     }
 
-    /// Tells whether a record that is gone, and was usable or not, must be taken back in so many
-    /// words.
+    /// Tells whether the set of a record that is gone lives on, so that its next announcement says
+    /// it all.
     ///
     /// # RFC
     ///
-    /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
-    /// a conflict, and while one goes on, the name may be another host's on this link, so only
-    /// shared records are taken back.
-    fn owes_goodbye(&self, own: &Own, usable: bool) -> bool {
-        if own.ownership == Ownership::Shared {
-            return true;
-        }
-        let replaced = self.zone.has_name(own.name)
-            && self
-                .zone
-                .of_type(own.name, own.record.record_type())
-                .next()
-                .is_some();
-        usable && !replaced
+    /// 6762 §8.4, §10.1.
+    fn is_replaced(&self, own: &Own) -> bool {
+        let Some(name) = self.zone.find(&own.record.name.folded()) else {
+            return false;
+        };
+        let mut rest = self.zone.of_type(name, own.record.record_type());
+        own.ownership != Ownership::Shared && rest.next().is_some()
     }
 
     /// Claims names that are new, and announces what may be used at once.
@@ -185,7 +181,7 @@ impl Exchange {
         Self {
             now,
             changed: BTreeSet::new(),
-            goodbyes: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }

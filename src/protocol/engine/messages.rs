@@ -2,22 +2,18 @@
 //!
 //! Read RFC 6762 §6 (who may answer, and from which port), §11 (what is on the link) and §18 (the
 //! header) first. The order is that of the sections: our names first, then our answers, then what
-//! we wanted to know.
+//! we wanted to know (`learning`).
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::time::Instant;
 
-use crate::protocol::cache::Applied;
 use crate::protocol::engine::Engine;
-use crate::protocol::engine::asking::Change;
+use crate::protocol::engine::learning;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::link::Arrival;
-use crate::wire::Class;
 use crate::wire::Message;
-use crate::wire::QuestionRef;
-use crate::wire::RecordRef;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,9 +77,9 @@ impl Engine {
             return;
         };
         let now = self.tools.now;
-        let spoken = arrival.source.port() == MDNS_PORT && arrival.is_multicast();
-        if origin == Origin::Peer && spoken {
-            note_peer_questions(state, message, now);
+        let from_peer = origin == Origin::Peer && arrival.source.port() == MDNS_PORT;
+        if from_peer && arrival.is_multicast() {
+            learning::observe(state, message, now);
         }
         let LinkState {
             responder,
@@ -95,87 +91,7 @@ impl Engine {
         responder.handle_query(now, arrival, link, message, zone, chance);
         self.counts.replies_refused += responder.take_refused();
     }
-
-    /// Takes in the records that somebody here asks for.
-    ///
-    /// What a record says may raise the next question, which a later or an earlier record of the
-    /// same message answers: so the message is gone through again while that happens.
-    fn learn(&mut self, arrival: &Arrival, message: &Message<'_>) {
-        let mut taken = Taken::default();
-        for _ in 0..PASSES_MAX {
-            let before = taken.count;
-            let records = message.answers().chain(message.additionals());
-            for (n, heard) in records.enumerate() {
-                if !taken.contains(n) && self.learn_one(arrival, &heard) {
-                    taken.insert(n);
-                }
-            }
-            if taken.count == before {
-                return;
-            }
-        }
-    }
-
-    /// Takes in one record if somebody here asks for it, and tells whether somebody did.
-    fn learn_one(&mut self, arrival: &Arrival, heard: &RecordRef<'_>) -> bool {
-        let Some(state) = self.links.get_mut(&arrival.link) else {
-            return false;
-        };
-        let record_type = heard.record_type();
-        let folded = heard.name().folded();
-        if record_type.is_pseudo() || !state.questions.wants(&folded, record_type) {
-            return false;
-        }
-        let now = self.tools.now;
-        let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
-        if state.cache.is_full() {
-            let questions = &state.questions;
-            state
-                .cache
-                .retain(|name, held| questions.wants(&name.folded(), held));
-        }
-        let refresh = now + heard.ttl().as_duration() * 4 / 5;
-        match state.cache.apply(now, source, heard, chance) {
-            Applied::New => {
-                state.questions.refresh_by(&folded, record_type, refresh);
-                self.note_change(arrival.link, &heard.to_record(), Change::Added);
-            }
-            Applied::Refreshed => state.questions.refresh_by(&folded, record_type, refresh),
-            Applied::Refused => self.counts.cache_refused += 1,
-            Applied::Goodbye | Applied::Nothing => {}
-        }
-        true
-    }
 }
-
-/// The records of a message that were taken in already.
-#[derive(Default)]
-struct Taken {
-    places: [u64; TAKEN_WORDS],
-    count: usize,
-}
-
-impl Taken {
-    fn contains(&self, n: usize) -> bool {
-        self.places
-            .get(n / 64)
-            .is_some_and(|word| word & (1 << (n % 64)) != 0)
-    }
-
-    fn insert(&mut self, n: usize) {
-        self.count += 1;
-        if let Some(word) = self.places.get_mut(n / 64) {
-            *word |= 1 << (n % 64);
-        }
-    }
-}
-
-/// Enough bits for the most records that a message can hold: 9000 bytes in records of eleven.
-const TAKEN_WORDS: usize = 9000 / 11 / 64 + 1;
-
-/// A pointer raises the question for an SRV, an SRV that for addresses: the third pass finds the
-/// last.
-const PASSES_MAX: usize = 4;
 
 /// Tells whether a message keeps the rules of Multicast DNS, so that it may be believed or
 /// answered.
@@ -215,47 +131,6 @@ fn is_expected(state: &LinkState, now: Instant, message: &Message<'_>) -> bool {
             || state
                 .questions
                 .expects_unicast(&folded, record.record_type(), now)
-    })
-}
-
-/// Lets a peer's query stand for ours where it asks the same, and knows nothing that we do not.
-///
-/// # RFC
-///
-/// 6762 §7.3. A query that goes on in further packets has not shown all that it knows.
-fn note_peer_questions(state: &mut LinkState, message: &Message<'_>, now: Instant) {
-    if message.header().truncated || message.authorities().next().is_some() {
-        return;
-    }
-    for question in message.questions() {
-        let folded = question.name().folded();
-        let asked = state.questions.find(&folded, question.record_type());
-        if question.unicast() || question.class() != Class::IN || asked.is_none() {
-            continue;
-        }
-        if knows_no_more(state, message, question, now) {
-            state
-                .questions
-                .note_peer_asked(&folded, question.record_type(), now);
-        }
-    }
-}
-
-fn knows_no_more(
-    state: &LinkState,
-    message: &Message<'_>,
-    question: QuestionRef<'_>,
-    now: Instant,
-) -> bool {
-    let folded = question.name().folded();
-    let mut listed = message
-        .answers()
-        .filter(|record| record.name() == question.name());
-    listed.all(|record| {
-        let mut held = state.cache.answers(&folded, record.record_type());
-        held.any(|cached| {
-            record.rdata() == cached.record().rdata && cached.known_answer_ttl(now).is_some()
-        })
     })
 }
 

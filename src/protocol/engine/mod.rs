@@ -10,21 +10,26 @@
 //! - `announcing`: telling the link of them
 //! - `links`: links that come, change and go
 //! - `messages`: what a received message sets off
+//! - `learning`: what is kept of it
 //! - `publishing`: registrations and their records
 //! - `updates`: attributes that change
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration
-//! - `asking`: browses and lookups
+//! - `doubting`: what may not hold any more
+//! - `asking`: browses and lookups, each a `subscription`
 
 mod announcing;
 mod asking;
 mod conflicts;
+mod doubting;
 mod exchange;
+mod learning;
 mod links;
 mod messages;
 mod publishing;
 mod standing;
 mod state;
+mod subscription;
 mod updates;
 
 use std::collections::BTreeMap;
@@ -35,14 +40,15 @@ use crate::config::Limits;
 use crate::dnssd::HostName;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
-use crate::protocol::engine::asking::Subscription;
 use crate::protocol::engine::standing::Chore;
 use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::state::Tools;
+use crate::protocol::engine::subscription::Subscription;
 use crate::protocol::event::Event;
 use crate::protocol::event::RecordEvent;
 use crate::protocol::event::Status;
+use crate::protocol::event::TypeEvent;
 use crate::protocol::link::LinkId;
 use crate::protocol::outbox::Outbox;
 use crate::protocol::outbox::Transmit;
@@ -97,6 +103,8 @@ pub struct Engine {
 pub enum Notice {
     /// For a browse, or the following of one instance.
     Browse(SubscriptionId, Event),
+    /// For a search for types of service.
+    Types(SubscriptionId, TypeEvent),
     /// For a question for records.
     Records(SubscriptionId, RecordEvent),
     /// For a registration.
@@ -162,8 +170,11 @@ impl Engine {
             let Some(state) = self.links.get_mut(&link) else {
                 continue;
             };
-            let won = state.handle_timeout(&mut self.tools);
-            self.note_won(link, &won);
+            let progress = state.handle_timeout(&mut self.tools);
+            self.note_won(link, &progress.won);
+            if progress.announced {
+                self.note_unannounced();
+            }
             self.ask(link);
         }
     }

@@ -4,27 +4,25 @@
 //! reported of an instance is kept beside what is true, and the difference is the next event. So a
 //! reader may be as slow as he likes, and loses states in between but never the last one.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::time::Instant;
+use std::collections::HashMap;
 
 use crate::dnssd::InstanceName;
-use crate::dnssd::TxtProperties;
 use crate::protocol::cache::Cache;
-use crate::protocol::chance::Chance;
 use crate::protocol::event::Event;
 use crate::protocol::event::Instance;
 use crate::protocol::event::Interface;
 use crate::protocol::event::Sighting;
 use crate::protocol::link::LinkId;
-use crate::protocol::querying::First;
+use crate::protocol::querying::Desk;
 use crate::protocol::querying::Questions;
 use crate::protocol::querying::Role;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Watcher;
+use crate::protocol::querying::resolving;
+use crate::protocol::querying::resolving::ADDRESS_TYPES;
+use crate::protocol::slab::Slab;
 use crate::wire::Name;
-use crate::wire::Rdata;
 use crate::wire::RecordType;
 use crate::wire::Srv;
 
@@ -33,9 +31,11 @@ use crate::wire::Srv;
 pub(crate) struct Browser {
     id: SubscriptionId,
     depth: Depth,
-    tracked: BTreeMap<Key, Tracked>,
+    tracked: Slab<Tracked>,
+    /// Where an instance of a link stands among the tracked.
+    places: HashMap<(LinkId, Name), u32>,
     /// Instances of which something may have changed since it was reported.
-    dirty: BTreeSet<Key>,
+    dirty: BTreeSet<u32>,
 }
 
 /// How much a browser wants to know of each instance.
@@ -47,22 +47,16 @@ pub enum Depth {
     Resolved,
 }
 
-/// The tools of one link that following an instance takes.
-pub(crate) struct Desk<'e> {
-    pub(crate) now: Instant,
-    pub(crate) interface: Interface,
-    pub(crate) questions: &'e mut Questions,
-    pub(crate) cache: &'e Cache,
-    pub(crate) chance: &'e mut Chance,
-    pub(crate) first: First,
-}
-
-type Key = (LinkId, Name);
-
 #[derive(Debug)]
 struct Tracked {
+    name: InstanceName,
     interface: Interface,
     listed: bool,
+    /// Decides which of several places it is reached at.
+    lot: u64,
+    /// Where it is reached.
+    chosen: Option<Srv>,
+    /// The host whose addresses are asked for.
     host: Option<Name>,
     reported: Reported,
 }
@@ -79,7 +73,8 @@ impl Browser {
         Self {
             id,
             depth,
-            tracked: BTreeMap::new(),
+            tracked: Slab::default(),
+            places: HashMap::new(),
             dirty: BTreeSet::new(),
         }
     }
@@ -88,60 +83,34 @@ impl Browser {
         !self.dirty.is_empty()
     }
 
-    /// Starts to follow an instance that is listed on the link of `desk`.
+    /// Starts to follow an instance that is listed on the link of `desk`. A pointer to anything
+    /// else is passed over.
     pub(crate) fn list(&mut self, instance: &Name, desk: &mut Desk<'_>) {
-        let key = (desk.link(), instance.clone());
-        let tracked = self.tracked.entry(key.clone()).or_insert_with(|| Tracked {
-            interface: desk.interface.clone(),
-            listed: false,
-            host: None,
-            reported: Reported::Nothing,
-        });
-        if tracked.listed {
-            return;
-        }
-        tracked.listed = true;
-        self.dirty.insert(key);
-        if self.depth == Depth::Resolved {
-            let watcher = self.watcher(instance);
-            desk.open(instance, &[RecordType::SRV, RecordType::TXT], &watcher);
-            self.note_change(instance, desk);
-        }
+        self.track(instance, Reported::Nothing, desk);
     }
 
     /// Starts to follow an instance that the user named, without reporting it as found.
     pub(crate) fn follow(&mut self, instance: &Name, desk: &mut Desk<'_>) {
-        self.list(instance, desk);
-        if let Some(tracked) = self.tracked.get_mut(&(desk.link(), instance.clone())) {
-            tracked.reported = Reported::Found;
-        }
+        self.track(instance, Reported::Found, desk);
     }
 
     /// Stops following an instance: its pointer is gone.
     pub(crate) fn unlist(&mut self, instance: &Name, desk: &mut Desk<'_>) {
         let key = (desk.link(), instance.clone());
-        let Some(tracked) = self.tracked.get_mut(&key) else {
-            return;
-        };
-        tracked.listed = false;
-        let host = tracked.host.take();
-        self.dirty.insert(key);
-        let watcher = self.watcher(instance);
-        desk.close(instance, &[RecordType::SRV, RecordType::TXT], &watcher);
-        if let Some(host) = host {
-            desk.close(&host, &ADDRESS_TYPES, &watcher);
+        if let Some(place) = self.places.get(&key).copied() {
+            self.unlist_at(place, desk);
         }
     }
 
-    /// Takes note that something which resolves the instance may have changed; asks for its host if
-    /// that is new.
-    pub(crate) fn note_change(&mut self, instance: &Name, desk: &mut Desk<'_>) {
-        let key = (desk.link(), instance.clone());
-        let watcher = self.watcher(instance);
-        let Some(tracked) = self.tracked.get_mut(&key).filter(|tracked| tracked.listed) else {
+    /// Takes note that something which resolves a tracked instance may have changed; asks for its
+    /// host if that is new.
+    pub(crate) fn note_change(&mut self, place: u32, desk: &mut Desk<'_>) {
+        let watcher = self.watcher(place);
+        let Some(tracked) = self.tracked.get_mut(place).filter(|at| at.listed) else {
             return;
         };
-        let host = best_srv(desk.cache, instance).map(|srv| srv.target.clone());
+        tracked.chosen = resolving::choose(desk.cache, tracked.name.name(), tracked.lot);
+        let host = tracked.chosen.as_ref().map(|srv| srv.target.clone());
         if tracked.host != host && host.is_some() {
             let before = std::mem::replace(&mut tracked.host, host.clone());
             if let Some(host) = &host {
@@ -151,7 +120,7 @@ impl Browser {
                 desk.close(&before, &ADDRESS_TYPES, &watcher);
             }
         }
-        self.dirty.insert(key);
+        self.dirty.insert(place);
     }
 
     /// Takes out the next event, given the cache of each link.
@@ -159,15 +128,10 @@ impl Browser {
         &mut self,
         look: impl Fn(LinkId) -> Option<(&'c Cache, &'c Questions)>,
     ) -> Option<Event> {
-        while let Some(key) = self.dirty.first().cloned() {
-            let resolved = look(key.0).and_then(|(cache, questions)| {
-                let tracked = self.tracked.get(&key)?;
-                let wanted = self.depth == Depth::Resolved && tracked.listed;
-                wanted.then(|| resolve(&key.1, &tracked.interface, cache, questions))?
-            });
-            let (event, done) = self.next_event(&key, resolved);
+        while let Some(place) = self.dirty.first().copied() {
+            let (event, done) = self.next_event(place, &look);
             if done {
-                self.dirty.remove(&key);
+                self.dirty.remove(&place);
             }
             if event.is_some() {
                 return event;
@@ -178,153 +142,127 @@ impl Browser {
 
     /// Ends all questions on the link of `desk`.
     pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
-        let link = desk.link();
-        let on_link = self.tracked.keys().filter(|(at, _)| *at == link);
-        let names: Vec<_> = on_link.map(|(_, name)| name.clone()).collect();
-        for name in names {
-            self.unlist(&name, desk);
+        let places: Vec<_> = self.tracked.keys().collect();
+        for place in places {
+            let tracked = self.tracked.get(place).expect(FILLED);
+            if LinkId(tracked.interface.index()) == desk.link() {
+                self.unlist_at(place, desk);
+            }
+        }
+    }
+
+    fn track(&mut self, instance: &Name, reported: Reported, desk: &mut Desk<'_>) {
+        let Some(name) = InstanceName::from_name(instance) else {
+            return;
+        };
+        let tracked = &mut self.tracked;
+        let key = (desk.link(), instance.clone());
+        let place = *self.places.entry(key).or_insert_with(|| {
+            tracked.insert(Tracked {
+                name,
+                interface: desk.interface.clone(),
+                listed: false,
+                lot: desk.chance.below(u64::MAX),
+                chosen: None,
+                host: None,
+                reported,
+            })
+        });
+        let tracked = self.tracked.get_mut(place).expect(FILLED);
+        if tracked.listed {
+            return;
+        }
+        tracked.listed = true;
+        self.dirty.insert(place);
+        if self.depth == Depth::Resolved {
+            desk.open(instance, &DETAIL_TYPES, &self.watcher(place));
+            self.note_change(place, desk);
+        }
+    }
+
+    fn unlist_at(&mut self, place: u32, desk: &mut Desk<'_>) {
+        let watcher = self.watcher(place);
+        let tracked = self.tracked.get_mut(place).expect(FILLED);
+        tracked.listed = false;
+        tracked.chosen = None;
+        self.dirty.insert(place);
+        desk.close(tracked.name.name(), &DETAIL_TYPES, &watcher);
+        if let Some(host) = tracked.host.take() {
+            desk.close(&host, &ADDRESS_TYPES, &watcher);
         }
     }
 
     /// Returns the next event of one instance, and whether it was the last.
-    fn next_event(&mut self, key: &Key, resolved: Option<Instance>) -> (Option<Event>, bool) {
-        let Some(tracked) = self.tracked.get_mut(key) else {
-            return (None, true);
-        };
-        let Some(name) = InstanceName::from_name(&key.1) else {
-            return (None, true);
-        };
-        let sighting = Sighting {
-            name,
+    fn next_event<'c>(
+        &mut self,
+        place: u32,
+        look: impl Fn(LinkId) -> Option<(&'c Cache, &'c Questions)>,
+    ) -> (Option<Event>, bool) {
+        let tracked = self.tracked.get_mut(place).expect(FILLED);
+        let sighting = || Sighting {
+            name: tracked.name.clone(),
             interface: tracked.interface.clone(),
         };
         if !tracked.listed {
             let known = tracked.reported != Reported::Nothing;
-            self.tracked.remove(key);
-            return (known.then_some(Event::Removed(sighting)), true);
+            let removed = known.then(|| Event::Removed(sighting()));
+            self.forget(place);
+            return (removed, true);
         }
-        match (&tracked.reported, resolved) {
-            (Reported::Nothing, _) => {
-                tracked.reported = Reported::Found;
-                (Some(Event::Found(sighting)), self.depth == Depth::Names)
-            }
-            (Reported::Resolved(before), Some(instance)) if **before == instance => (None, true),
-            (_, Some(instance)) => {
+        if tracked.reported == Reported::Nothing {
+            let found = Event::Found(sighting());
+            tracked.reported = Reported::Found;
+            return (Some(found), self.depth == Depth::Names);
+        }
+        let link = LinkId(tracked.interface.index());
+        let Some((cache, questions)) = look(link).filter(|_| self.depth == Depth::Resolved) else {
+            return (None, true);
+        };
+        let Some(instance) = resolve(tracked, cache, questions) else {
+            return (None, true);
+        };
+        match &tracked.reported {
+            Reported::Resolved(before) if **before == instance => (None, true),
+            _ => {
                 tracked.reported = Reported::Resolved(Box::new(instance.clone()));
                 (Some(Event::Resolved(instance)), true)
             }
-            (_, None) => (None, true),
         }
     }
 
-    fn watcher(&self, instance: &Name) -> Watcher {
+    fn forget(&mut self, place: u32) {
+        let tracked = self.tracked.remove(place).expect(FILLED);
+        let link = LinkId(tracked.interface.index());
+        self.places.remove(&(link, tracked.name.name().clone()));
+    }
+
+    fn watcher(&self, place: u32) -> Watcher {
         Watcher {
             subscription: self.id,
-            role: Role::Detail(instance.clone()),
+            role: Role::Detail(place),
         }
     }
 }
-
-impl Desk<'_> {
-    fn link(&self) -> LinkId {
-        LinkId(self.interface.index())
-    }
-
-    pub(crate) fn open(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
-        for record_type in types {
-            let watcher = watcher.clone();
-            self.questions.open(
-                self.now,
-                name,
-                *record_type,
-                watcher,
-                self.first,
-                self.chance,
-            );
-        }
-    }
-
-    pub(crate) fn close(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
-        for record_type in types {
-            self.questions.close(name, *record_type, watcher);
-        }
-    }
-}
-
-/// Both kinds of address.
-pub(crate) const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
-
-/// Questions after which a missing TXT counts as an empty one. RFC 6763 §6.1.
-pub(crate) const TXT_ASKED_MAX: u32 = 3;
 
 /// Puts together what is known of an instance; nothing while a part is missing.
-fn resolve(
-    instance: &Name,
-    interface: &Interface,
-    cache: &Cache,
-    questions: &Questions,
-) -> Option<Instance> {
-    let srv = best_srv(cache, instance)?;
-    let folded = srv.target.folded();
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for record_type in ADDRESS_TYPES {
-        addresses.extend(cache.answers(&folded, record_type).filter_map(|cached| {
-            match cached.record().rdata {
-                Rdata::A(address) => Some(IpAddr::from(address)),
-                Rdata::Aaaa(address) => Some(IpAddr::from(address)),
-                _ => None,
-            }
-        }));
-    }
-    addresses.sort_unstable();
-    addresses.dedup();
+fn resolve(tracked: &Tracked, cache: &Cache, questions: &Questions) -> Option<Instance> {
+    let srv = tracked.chosen.as_ref()?;
+    let addresses = resolving::addresses(cache, &srv.target);
     if addresses.is_empty() {
         return None;
     }
     Some(Instance {
-        name: InstanceName::from_name(instance)?,
-        interface: interface.clone(),
+        name: tracked.name.clone(),
+        interface: tracked.interface.clone(),
         host: srv.target.clone(),
         port: srv.port,
         addresses,
-        txt: txt(instance, cache, questions)?,
+        txt: resolving::txt(tracked.name.name(), cache, questions)?,
     })
 }
 
-/// Returns the TXT of an instance; an empty one once it is clear that there is none.
-fn txt(instance: &Name, cache: &Cache, questions: &Questions) -> Option<TxtProperties> {
-    let folded = instance.folded();
-    let mut held = cache.answers(&folded, RecordType::TXT);
-    let newest = held
-        .clone()
-        .max_by_key(|cached| (!cached.is_leaving(), cached.received()));
-    let newest = newest.or_else(|| held.next());
-    if let Some(Rdata::Txt(txt)) = newest.map(|cached| &cached.record().rdata) {
-        return Some(TxtProperties::from_wire(txt));
-    }
-    let asked = questions
-        .find(&folded, RecordType::TXT)
-        .map_or(0, |held| held.schedule.sent());
-    let none = cache.denies(&folded, RecordType::TXT) || asked >= TXT_ASKED_MAX;
-    none.then(TxtProperties::new)
-}
+/// What stands at the name of an instance.
+const DETAIL_TYPES: [RecordType; 2] = [RecordType::SRV, RecordType::TXT];
 
-/// Returns the SRV record to use: the lowest priority, then the one heard last.
-fn best_srv<'c>(cache: &'c Cache, instance: &Name) -> Option<&'c Srv> {
-    let folded = instance.folded();
-    let all = cache
-        .answers(&folded, RecordType::SRV)
-        .filter_map(|cached| {
-            let Rdata::Srv(srv) = &cached.record().rdata else {
-                return None;
-            };
-            Some((
-                cached.is_leaving(),
-                srv.priority,
-                std::cmp::Reverse(cached.received()),
-                srv,
-            ))
-        });
-    all.min_by_key(|(leaving, priority, age, _)| (*leaving, *priority, *age))
-        .map(|(.., srv)| srv)
-}
+/// What the numbers of tracked instances promise.
+const FILLED: &str = "a numbered instance is tracked";

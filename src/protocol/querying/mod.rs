@@ -7,26 +7,34 @@
 //! - `questions`: all open questions of a link
 //! - `query`: the packets
 //! - `browser`: following the instances of a service type
+//! - `type_browser`: following which types there are
+//! - `resolving`: where one of them is reached
 //! - `lookup`: following the records of a name
+//! - `desk`: what both need of a link
 
 mod browser;
+mod desk;
 mod lookup;
 mod query;
 mod questions;
+mod resolving;
 mod schedule;
+mod type_browser;
 
 pub(crate) use browser::Browser;
 pub use browser::Depth;
-pub(crate) use browser::Desk;
-pub(crate) use browser::TXT_ASKED_MAX;
+pub(crate) use desk::Desk;
 pub(crate) use lookup::Lookup;
 pub(crate) use query::write;
+pub(crate) use questions::Question;
 pub(crate) use questions::Questions;
 pub(crate) use questions::Role;
 pub(crate) use questions::Watcher;
+pub(crate) use resolving::TXT_ASKED_MAX;
 pub(crate) use schedule::First;
 pub(crate) use schedule::Schedule;
 pub(crate) use schedule::Turn;
+pub(crate) use type_browser::TypeBrowser;
 
 /// Names one browse or lookup for as long as the engine lives.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

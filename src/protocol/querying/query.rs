@@ -1,16 +1,20 @@
 //! Writing queries: questions, and the answers that we know already.
 //!
-//! Read RFC 6762 §7.1 (known answers) and §7.2 (when they do not fit one packet) first.
+//! Read RFC 6762 §7.1 (known answers) and §7.2 (when they do not fit one packet) first. What fits
+//! no packet is not listed: its owner may as well send it again.
 
 use std::time::Instant;
 
 use crate::protocol::cache::Cache;
+use crate::protocol::cache::answers;
 use crate::protocol::link::Link;
 use crate::protocol::outbox::Importance;
 use crate::protocol::outbox::Outbox;
+use crate::protocol::querying::Question;
 use crate::protocol::querying::Questions;
 use crate::wire::Class;
 use crate::wire::Header;
+use crate::wire::RecordType;
 use crate::wire::Section;
 use crate::wire::SrvTargets;
 use crate::wire::Writer;
@@ -30,29 +34,37 @@ pub(crate) fn write(
         writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
         let fitting = write_questions(now, questions, rest, writer);
         let (asked, later) = rest.split_at(fitting);
-        for place in asked {
+        for (n, place) in asked.iter().enumerate() {
             let question = questions.get(*place);
+            let listed = listed_types(questions, &asked[..n], question);
             for cached in cache.answers(&question.folded, question.record_type) {
-                let Some(ttl) = cached.known_answer_ttl(now).filter(|_| !cached.is_unique()) else {
+                let record = cached.record();
+                let again = listed.iter().any(|at| answers(record.record_type(), *at));
+                let fits = cached.wire_bytes() <= bytes_max - HEADER_BYTES;
+                let ttl = cached.known_answer_ttl(now);
+                let Some(ttl) = ttl.filter(|_| !cached.is_unique() && !again && fits) else {
                     continue;
                 };
-                let record = cached.record();
-                if writer
-                    .record_with(Section::Answer, record, ttl, false)
-                    .is_ok()
-                {
-                    continue;
+                let section = Section::Answer;
+                if writer.record_with(section, record, ttl, false).is_err() {
+                    writer.set_truncated(true);
+                    outbox.multicast(link, writer.bytes(), Importance::Keep);
+                    writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
+                    let written = writer.record_with(section, record, ttl, false);
+                    written.expect("a record that is listed fits an empty packet");
                 }
-                writer.set_truncated(true);
-                outbox.multicast(link, writer.bytes(), Importance::Keep);
-                writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
-                // A record too large for an empty packet is one the peer has to send again.
-                let _ = writer.record_with(Section::Answer, record, ttl, false);
             }
         }
         outbox.multicast(link, writer.bytes(), Importance::Keep);
         rest = later;
     }
+}
+
+/// Returns the types for which earlier questions of a packet list what is known of the same name.
+fn listed_types(questions: &Questions, earlier: &[u32], question: &Question) -> Vec<RecordType> {
+    let earlier = earlier.iter().map(|place| questions.get(*place));
+    let same_name = earlier.filter(|other| other.folded == question.folded);
+    same_name.map(|other| other.record_type).collect()
 }
 
 /// Writes as many questions as fit and returns their number: at least one, since every name fits a
@@ -71,3 +83,6 @@ fn write_questions(now: Instant, questions: &Questions, due: &[u32], writer: &mu
     }
     due.len()
 }
+
+/// What every message begins with. RFC 1035 §4.1.1.
+const HEADER_BYTES: usize = 12;

@@ -59,6 +59,8 @@ impl Schedule {
         self.next = start;
         self.gap = FIRST_GAP;
         self.sent = 0;
+        // RFC 6762 §5.4: only what was asked when the link came up begins with unicast.
+        self.first = First::Multicast;
     }
 
     /// Decides what to do at `now`, given whether the answer is here already and when it wants to

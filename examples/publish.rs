@@ -1,0 +1,44 @@
+//! Publishes a service until Ctrl-C or SIGTERM, then says goodbye.
+//!
+//! ```console
+//! $ cargo run --example publish -- "Office Printer" _ipp._tcp 631 lo
+//! ```
+//!
+//! Without interfaces it publishes on all that have multicast.
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+use beacon::Beacon;
+use beacon::Config;
+use beacon::Service;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    env_logger::init();
+    let mut arguments = env::args().skip(1);
+    let (Some(name), Some(service_type), Some(port)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return Err("usage: publish NAME TYPE PORT [INTERFACE]...".into());
+    };
+    // Before the start, so that no signal finds the process without a hand on it.
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+
+    let service = Service::new(&name, &service_type, port.parse()?)?;
+    let service = service.txt("path", "/")?.flag("example")?;
+    let beacon = Beacon::start(Config::default().interfaces(arguments))?;
+    let registration = beacon.register(service)?;
+
+    // If another host has the name, it gets a number: "Office Printer (2)".
+    let name = registration.wait_announced(Duration::from_secs(10))?;
+    println!("published as {:?}; Ctrl-C takes it back", name.label());
+
+    signals.forever().next();
+    drop(registration);
+    println!("goodbye");
+    Ok(())
+}
