@@ -96,10 +96,7 @@ impl Oracle {
                 continue;
             };
             let known = self.hosts[host].get_mut(&record.name().to_name());
-            let Some(known) = known.filter(|known| known.open) else {
-                continue;
-            };
-            if record.class() == Class::IN {
+            if let Some(known) = known.filter(|_| record.class() == Class::IN) {
                 known.hear(now, &record, target, packet.is_multicast());
             }
         }
@@ -154,7 +151,8 @@ impl Oracle {
             };
             for (target, span) in &mut known.targets {
                 let mut listed = message.answers();
-                if listed.any(|record| points_to(&record, target)) {
+                let same = |record: &RecordRef<'_>| record.name() == question.name();
+                if listed.any(|record| same(&record) && points_to(&record, target)) {
                     continue;
                 }
                 span.unanswered += 1;
@@ -189,6 +187,11 @@ impl Known {
                     span.may = span.may.min(now + LAST_SECOND);
                 }
             }
+            return;
+        }
+        // Without a browse only what is held still is kept up to date.
+        let held = self.targets.get(&target);
+        if !self.open && held.is_none_or(|span| span.may <= now) {
             return;
         }
         let until = now + record.ttl().as_duration();
