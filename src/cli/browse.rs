@@ -43,7 +43,7 @@ fn show(
             }
             Event::Resolved(instance) => stage.say(Line::Resolved(&instance))?,
             Event::Removed(sighting) => stage.say(Line::Removed(&sighting))?,
-            Event::Lagged => log::warn!("the reader is slow; changes in between were left out"),
+            Event::Lagged => log::info!("the reader is slow; changes in between were left out"),
             // What a later library tells besides has no line yet.
             _ => {}
         }

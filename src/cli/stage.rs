@@ -66,6 +66,16 @@ impl Stage {
         Err(ended)
     }
 
+    /// Looks up from work that does not wait, for what may end it.
+    pub(crate) fn look_up(&mut self) -> Result<(), Ended> {
+        let ended = select! {
+            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
+            recv(self.timer) -> _ => self.timed_out(),
+            default => return Ok(()),
+        };
+        Err(ended)
+    }
+
     /// Waits until one of these has something, or is closed.
     pub(crate) fn wait_any<'l, T: 'l>(
         &mut self,
@@ -78,15 +88,11 @@ impl Stage {
             select.recv(receiver);
         }
         let ready = select.ready();
-        let ended = if ready == interrupted {
-            let ended = self.interrupts.news().try_recv();
-            self.interrupted(ended.ok())
-        } else if ready == timed_out {
-            self.timed_out()
-        } else {
-            return Ok(());
-        };
-        Err(ended)
+        if ready == interrupted || ready == timed_out {
+            // Takes what is ready, so that it does not end the last lines as well.
+            return self.look_up();
+        }
+        Ok(())
     }
 
     /// Writes a line, as soon as there is a place for it.

@@ -121,6 +121,17 @@ impl Host {
         command
     }
 
+    /// Runs `ip` on the host.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub(crate) fn ip(&self, arguments: &str) {
+        self.namespace
+            .ip(arguments)
+            .unwrap_or_else(|why| panic!("{}: {why}", self.name));
+    }
+
     /// Does `work` on a thread of this process that stands on the host.
     ///
     /// A socket opened there stays there, whoever uses it afterwards.

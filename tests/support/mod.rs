@@ -17,6 +17,7 @@ pub(crate) use lab::Host;
 pub(crate) use lab::INTERFACE;
 pub(crate) use lab::Lab;
 pub(crate) use process::Ended;
+pub(crate) use process::Heard;
 pub(crate) use process::Process;
 pub(crate) use speaker::Offer;
 pub(crate) use speaker::Speaker;

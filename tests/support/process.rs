@@ -114,9 +114,18 @@ impl Process {
     ///
     /// When it has not ended within [`END_MAX`].
     pub(crate) fn terminate(&mut self) -> Ended {
+        self.end(Signal::SIGTERM)
+    }
+
+    /// Tells it to end with `signal` and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// When it has not ended within [`END_MAX`].
+    pub(crate) fn end(&mut self, signal: Signal) -> Ended {
         let told = Instant::now();
         // It cannot have been reaped, so the id is still its own, even if it has ended.
-        kill(pid_of(&self.child), Signal::SIGTERM).expect("a child of ours");
+        kill(pid_of(&self.child), signal).expect("a child of ours");
         self.wait_from(told, END_MAX)
     }
 
@@ -142,10 +151,19 @@ impl Process {
     ///
     /// Meant for a program that has ended.
     pub(crate) fn rest(&mut self) -> Vec<String> {
+        let lines = self.rest_with_times().into_iter();
+        lines.map(|line| line.what).collect()
+    }
+
+    /// Does what [`rest`](Self::rest) does, and tells when each line was said.
+    pub(crate) fn rest_with_times(&mut self) -> Vec<Heard<String>> {
         while let Ok(line) = self.lines.recv_timeout(END_MAX) {
             self.keep(line);
         }
-        self.backlog.drain(..).map(|line| line.text).collect()
+        let lines = self.backlog.drain(..);
+        lines
+            .map(|Line { at, text }| Heard { at, what: text })
+            .collect()
     }
 
     fn wait_from(&mut self, told: Instant, within: Duration) -> Ended {

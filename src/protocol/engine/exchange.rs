@@ -36,8 +36,8 @@ struct Exchange {
     now: Instant,
     /// What has to be announced for it.
     changed: BTreeSet<OwnId>,
-    /// What has to be taken back.
-    goodbyes: Vec<Record>,
+    /// What was announced and is gone; what nothing takes the place of has to be taken back.
+    gone: Vec<Own>,
 }
 
 /// What we said until lately: a reflector may still repeat it.
@@ -47,28 +47,29 @@ pub(crate) struct Former {
 }
 
 impl LinkState {
-    /// Sets the records that stand for a registration, or for the host: what is new is claimed and
-    /// announced, what is gone is taken back.
+    /// Sets the records that stand for registrations, or for the host: what is new is claimed and
+    /// announced, what is gone is taken back, all in as few packets as it fits.
     pub(crate) fn set_drafts(
         &mut self,
-        owner: Option<RegistrationId>,
-        drafts: Vec<Draft>,
+        changes: impl IntoIterator<Item = (Option<RegistrationId>, Vec<Draft>)>,
         cause: Cause,
         tools: &mut Tools,
     ) {
         let mut exchange = Exchange::new(cause, tools.now);
-        self.exchange(owner, drafts, &mut exchange);
-        self.conclude(&exchange, tools);
+        for (owner, drafts) in changes {
+            self.exchange(owner, drafts, &mut exchange);
+        }
+        let owed = exchange.gone.iter().filter(|own| !self.is_replaced(own));
+        let goodbyes: Vec<_> = owed.map(|own| own.record.clone()).collect();
+        self.send_goodbyes(&goodbyes, tools);
+        self.introduce(&exchange.changed, cause, tools);
     }
 
-    /// Takes back all that stands here, in as few packets as it fits.
+    /// Takes back all that stands here.
     pub(crate) fn clear_drafts(&mut self, tools: &mut Tools) {
         let owners: Vec<_> = self.drafts.keys().copied().collect();
-        let mut exchange = Exchange::new(Cause::Change, tools.now);
-        for owner in owners {
-            self.exchange(owner, Vec::new(), &mut exchange);
-        }
-        self.conclude(&exchange, tools);
+        let nothing = owners.into_iter().map(|owner| (owner, Vec::new()));
+        self.set_drafts(nothing, Cause::Change, tools);
     }
 
     fn exchange(
@@ -90,11 +91,6 @@ impl LinkState {
         if !drafts.is_empty() {
             self.drafts.insert(owner, drafts);
         }
-    }
-
-    fn conclude(&mut self, exchange: &Exchange, tools: &mut Tools) {
-        self.send_goodbyes(&exchange.goodbyes, tools);
-        self.introduce(&exchange.changed, exchange.cause, tools);
     }
 
     /// Takes a draft back; its siblings in a unique set have to be announced again.
@@ -121,30 +117,26 @@ impl LinkState {
         }
         if own.announced {
             self.former.remember(own.record.clone(), exchange.now);
-            if self.owes_goodbye(&own, usable, exchange.cause) {
-                exchange.goodbyes.push(own.record);
+            // After a lost conflict, and while one goes on, the name may be another host's.
+            let certain = exchange.cause == Cause::Change && usable;
+            if own.ownership == Ownership::Shared || certain {
+                exchange.gone.push(own);
             }
         }
     }
 
-    /// Tells whether a record that is gone must be taken back in so many words.
+    /// Tells whether the set of a record that is gone lives on, so that its next announcement says
+    /// it all.
     ///
     /// # RFC
     ///
-    /// 6762 §8.4, §10.1: a unique set that only changed is replaced by its next announcement. After
-    /// a lost conflict, and while one goes on, the name may be another host's, so only shared
-    /// records are taken back.
-    fn owes_goodbye(&self, own: &Own, usable: bool, cause: Cause) -> bool {
-        if own.ownership == Ownership::Shared {
-            return true;
-        }
-        let replaced = self.zone.has_name(own.name)
-            && self
-                .zone
-                .of_type(own.name, own.record.record_type())
-                .next()
-                .is_some();
-        cause == Cause::Change && usable && !replaced
+    /// 6762 §8.4, §10.1.
+    fn is_replaced(&self, own: &Own) -> bool {
+        let Some(name) = self.zone.find(&own.record.name.folded()) else {
+            return false;
+        };
+        let mut rest = self.zone.of_type(name, own.record.record_type());
+        own.ownership != Ownership::Shared && rest.next().is_some()
     }
 
     /// Claims names that are new, and announces what may be used at once.
@@ -193,7 +185,7 @@ impl Exchange {
             cause,
             now,
             changed: BTreeSet::new(),
-            goodbyes: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }

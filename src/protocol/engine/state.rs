@@ -156,15 +156,16 @@ impl LinkState {
         progress
     }
 
-    /// Asks what is due, and returns the places of the questions that were asked.
+    /// Asks what is due, and returns the places of the questions that were asked, by us or by a
+    /// peer.
     pub(crate) fn ask(&mut self, most: usize, tools: &mut Tools) -> Vec<u32> {
         let due = self.questions.take_due(tools.now, &mut self.cache, most);
-        if !due.is_empty() {
-            let asked = (&self.questions, due.as_slice());
+        if !due.asked.is_empty() {
+            let asked = (&self.questions, due.asked.as_slice());
             let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
             querying::write(tools.now, &self.link, asked, &self.cache, writer, outbox);
         }
-        due
+        due.counted
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
