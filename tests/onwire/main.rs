@@ -17,12 +17,16 @@ mod support;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod asking;
 mod claiming;
 mod conflicts;
 mod content;
 mod delays;
 mod every_packet;
+mod following;
+mod lasting;
 mod names;
+mod sources;
 mod suppression;
 mod ties;
 mod unicast;
@@ -34,29 +38,43 @@ use crate::stage::Play;
 
 /// All plays, the longest first.
 static ALL: &[&Play] = &[
-    &names::LONG,
-    &names::PROXY,
-    &names::MANY,
-    &content::ASKED,
-    &unicast::V4,
-    &unicast::BOTH,
-    &unicast::LINK_LOCAL,
+    &lasting::SHORT,
+    &conflicts::HOSTILE,
     &delays::TOO_OFTEN,
+    &following::CHANGING,
     &delays::ONE_BY_ONE,
-    &suppression::KNOWN,
+    &conflicts::DOUBTED,
+    &conflicts::LOST,
+    &sources::LINK_PUBLISHED,
+    &unicast::V4,
+    &content::ASKED,
     &suppression::IN_PARTS,
     &suppression::SAID_BY_ANOTHER,
+    &suppression::KNOWN,
+    &unicast::BOTH,
+    &unicast::LINK_LOCAL,
     &claiming::V4,
     &claiming::BOTH,
     &conflicts::TAKEN,
     &conflicts::TAKEN_TWICE,
-    &conflicts::DOUBTED,
-    &conflicts::LOST,
     &conflicts::AGREED,
-    &ties::WON,
+    &asking::IN_VAIN,
+    &asking::KNOWN,
+    &asking::ASKED_BY_ANOTHER,
+    &asking::ASKED_OTHERWISE,
+    &asking::MUCH_KNOWN,
+    &following::GOING,
+    &following::STEP_BY_STEP,
+    &names::LONG,
+    &names::MANY,
+    &names::PROXY,
+    &sources::LINK_BROWSED,
+    &sources::MANY,
     &ties::LOST,
+    &ties::WON,
     &ties::ECHO,
     &ties::ASKED,
+    &lasting::DENIED,
 ];
 
 #[track_caller]
