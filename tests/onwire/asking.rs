@@ -67,7 +67,7 @@ pub(crate) static MUCH_KNOWN: Play = Play::new(Families::V4, |stage| {
 pub(crate) static ASKED_BY_ANOTHER: Play = Play::new(Families::V4, |stage| {
     browse(stage);
     stage.mark("first");
-    stage.listen(850);
+    stage.listen(700);
     stage.say(
         "the other",
         Voice::V4,
@@ -80,7 +80,7 @@ pub(crate) static ASKED_BY_ANOTHER: Play = Play::new(Families::V4, |stage| {
 pub(crate) static ASKED_OTHERWISE: Play = Play::new(Families::V4, |stage| {
     browse(stage);
     stage.mark("first");
-    stage.listen(850);
+    stage.listen(700);
     stage.say(
         "for itself",
         Voice::V4,
@@ -88,7 +88,7 @@ pub(crate) static ASKED_OTHERWISE: Play = Play::new(Families::V4, |stage| {
     );
     expect_query(stage);
     stage.mark("second");
-    stage.listen(1850);
+    stage.listen(1700);
     let knows = make::ask(TYPE_NAME, RecordType::PTR).answer(pointer("Unheard", 4500));
     stage.say("with more", Voice::V4, &knows);
     expect_query(stage);

@@ -114,11 +114,12 @@ fn every_denial_is_of_the_restricted_form_and_denies_nothing_that_is_said() {
 
 #[test]
 fn no_record_is_said_twice_in_one_packet_and_every_packet_fits_the_link() {
-    // 6762-17-1, 6763-12.1-1
+    // 6762-17-1, 6762-17-4, 6763-12.1-1
     for packet in heard() {
         let headers = if packet.to.is_ipv4() { 28 } else { 48 };
-        assert!(packet.bytes.len() + headers <= 1500, "{packet:?}");
         let said: Vec<_> = packet.records().collect();
+        let fits = packet.bytes.len() + headers <= 1500;
+        assert!(fits || said.len() == 1, "{packet:?}");
         for (n, record) in said.iter().enumerate() {
             assert!(!said[..n].contains(record), "{packet:?}");
         }

@@ -38,6 +38,23 @@ pub(crate) static SHORT: Play = Play::new(Families::V4, |stage| {
     stage.listen(2600);
 });
 
+/// Another host asks for an instance that is gone without a goodbye.
+pub(crate) static UNHEARD: Play = Play::new(Families::V4, |stage| {
+    stage.start("browse", &[TYPE, "--no-resolve"]);
+    stage.expect("query", |packet| packet.asks(TYPE_NAME, RecordType::PTR));
+    let both = make::response()
+        .answer(make::ptr(TYPE_NAME, STAYING))
+        .answer(make::ptr(TYPE_NAME, LEAVING));
+    stage.say("answer", Voice::V4, &both);
+    let ask = make::ask(TYPE_NAME, RecordType::PTR).answer(make::ptr(TYPE_NAME, STAYING));
+    // Nobody need say again within a second what he said.
+    stage.listen(1100);
+    stage.say("asked", Voice::Second, &ask);
+    stage.listen(1000);
+    stage.say("asked again", Voice::Second, &ask);
+    stage.peer.listen(Duration::from_millis(10_500));
+});
+
 /// A host has an address, and says that it has no other.
 pub(crate) static DENIED: Play = Play::new(Families::V4, |stage| {
     stage.start("lookup", &["far.local"]);
@@ -121,6 +138,20 @@ fn the_last_question_for_a_record_does_not_list_it_as_known() {
             Some(make::name(STAYING))
         );
     }
+}
+
+#[test]
+fn what_others_ask_for_twice_in_vain_is_removed_after_ten_seconds() {
+    // 6762-10.5-1
+    let Some(run) = UNHEARD.recording() else {
+        return;
+    };
+    let removed = run.events("removed");
+
+    assert_eq!(removed.len(), 1, "{removed:?}");
+    assert_eq!(removed[0].what["name"], "Leaving");
+    let waited = removed[0].at - run.at("asked again");
+    assert_within(waited, ms(9_000)..=ms(10_000) + LATE);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod delays;
 mod every_packet;
 mod following;
 mod lasting;
+mod links;
 mod names;
 mod sources;
 mod suppression;
@@ -38,6 +39,7 @@ use crate::stage::Play;
 
 /// All plays, the longest first.
 static ALL: &[&Play] = &[
+    &lasting::UNHEARD,
     &lasting::SHORT,
     &conflicts::HOSTILE,
     &delays::TOO_OFTEN,
@@ -45,7 +47,8 @@ static ALL: &[&Play] = &[
     &delays::ONE_BY_ONE,
     &conflicts::DOUBTED,
     &conflicts::LOST,
-    &sources::LINK_PUBLISHED,
+    &links::PUBLISHED,
+    &links::ADDRESS,
     &unicast::V4,
     &content::ASKED,
     &suppression::IN_PARTS,
@@ -66,9 +69,11 @@ static ALL: &[&Play] = &[
     &following::GOING,
     &following::STEP_BY_STEP,
     &names::LONG,
+    &names::LARGE,
     &names::MANY,
     &names::PROXY,
-    &sources::LINK_BROWSED,
+    &links::BROWSED,
+    &links::SHARED,
     &sources::MANY,
     &ties::LOST,
     &ties::WON,
@@ -92,7 +97,8 @@ const PORT: &str = "9000";
 /// Where the way back from the host's IPv4 address is.
 const REVERSE: &str = "1.2.0.192.in-addr.arpa";
 
-/// How late the command may be on a machine with too much to do.
-const LATE: Duration = Duration::from_millis(100);
+/// How late the command may be on a machine with too much to do. Far less than what any two rules
+/// differ by.
+const LATE: Duration = Duration::from_millis(150);
 /// How much shorter a distance may come out than it was meant to be.
 const EARLY: Duration = Duration::from_millis(50);

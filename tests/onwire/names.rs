@@ -7,6 +7,7 @@ use std::str;
 use beacon::wire::{Rdata, RecordType};
 
 use crate::HOST;
+use crate::INSTANCE;
 use crate::NAME;
 use crate::PORT;
 use crate::TYPE;
@@ -48,6 +49,32 @@ pub(crate) static MANY: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &["Number ", TYPE, PORT, "--count", "100"]);
     stage.expect_announced("Number 00099._onwire._tcp.local");
 });
+
+/// A service with more attributes than a packet of the link holds.
+pub(crate) static LARGE: Play = Play::new(Families::Both, |stage| {
+    let attributes: Vec<_> = (0..12)
+        .map(|n| format!("key{n}={}", "x".repeat(240)))
+        .collect();
+    let mut arguments = vec![NAME, TYPE, PORT];
+    arguments.extend(attributes.iter().map(String::as_str));
+    stage.start("publish", &arguments);
+    stage.expect_announced(INSTANCE);
+});
+
+#[test]
+fn a_record_larger_than_a_packet_goes_alone_in_fragments() {
+    // 6762-17-4, 6762-17-2
+    let Some(run) = LARGE.recording() else { return };
+
+    for v4 in [true, false] {
+        let over = run.heard.iter().filter(|packet| packet.to.is_ipv4() == v4);
+        let mut txts = over.filter(|packet| packet.answers(INSTANCE, RecordType::TXT));
+        let first = txts.next().unwrap();
+        assert!(first.bytes.len() > 2900, "{first:?}");
+        assert_eq!(first.records().count(), 1, "{first:?}");
+        assert!(txts.next().is_some(), "announced once only");
+    }
+}
 
 #[test]
 fn a_name_of_63_bytes_with_dots_and_accents_is_one_label() {

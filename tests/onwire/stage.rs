@@ -42,7 +42,7 @@ pub(crate) struct Play {
 /// Where a script acts.
 pub(crate) struct Stage {
     pub(crate) peer: Peer,
-    process: Option<Process>,
+    processes: Vec<Process>,
     recording: Recording,
     lab: Lab,
 }
@@ -112,7 +112,7 @@ impl Stage {
         let peer = Peer::on(beta);
         Some(Self {
             peer,
-            process: None,
+            processes: Vec::new(),
             recording: Recording::default(),
             lab,
         })
@@ -129,11 +129,11 @@ impl Stage {
         SocketAddr::new(self.host().address(), 5353)
     }
 
-    /// Starts `beacon VERB`.
+    /// Starts `beacon VERB`, beside what was started before.
     pub(crate) fn start(&mut self, verb: &str, arguments: &[&str]) {
         let mut command = beacon(self.host(), verb);
         command.arg("--json").args(arguments);
-        self.process = Some(Process::spawn(&mut command, verb));
+        self.processes.push(Process::spawn(&mut command, verb));
     }
 
     /// Remembers this instant under a name.
@@ -188,14 +188,14 @@ impl Stage {
         self.listen(1050);
     }
 
-    /// Ends the command by a signal and listens to its end.
+    /// Ends what was started by a signal, and listens to its end.
     pub(crate) fn end(&mut self, signal: Signal) {
-        let mut process = self.process.take().expect("it was started");
         self.mark("told to end");
-        let ended = process.end(signal);
+        for mut process in std::mem::take(&mut self.processes) {
+            self.recording.ended.push(process.end(signal));
+            self.recording.lines.extend(read_lines(process));
+        }
         self.listen(LINGER_MS);
-        self.recording.ended.push(ended);
-        self.recording.lines.extend(read_lines(process));
     }
 
     fn mark_at(&mut self, name: &'static str, at: Instant) {
@@ -205,7 +205,7 @@ impl Stage {
 
     /// Ends what still runs and returns what came of it all.
     fn strike(mut self) -> Recording {
-        if self.process.is_some() {
+        if !self.processes.is_empty() {
             self.end(Signal::SIGTERM);
         }
         let mut recording = self.recording;
@@ -274,11 +274,13 @@ fn raise_curtain() {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     CURTAIN.call_once(|| {
         for _ in 0..STAGES {
-            thread::spawn(|| {
+            let perform = || {
                 while let Some(play) = ALL.get(NEXT.fetch_add(1, Ordering::Relaxed)) {
                     play.performed();
                 }
-            });
+            };
+            let stage = thread::Builder::new().name("a play".to_owned());
+            stage.spawn(perform).expect("a thread more");
         }
     });
 }
