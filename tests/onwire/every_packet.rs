@@ -127,6 +127,27 @@ fn no_record_is_said_twice_in_one_packet_and_every_packet_fits_the_link() {
 }
 
 #[test]
+fn every_name_is_compressed_but_the_targets_of_a_reply_to_a_plain_dns_client() {
+    // 6762-18.14-1, 6762-18.14-2, 6762-18.14-7
+    for packet in heard() {
+        let written_out = packet
+            .bytes
+            .windows(7)
+            .filter(|bytes| bytes == b"\x05local\0");
+        let targets = packet
+            .records()
+            .filter(|record| matches!(record.rdata, Rdata::Srv(_)));
+        let most = if is_legacy(packet) {
+            1 + targets.count()
+        } else {
+            1
+        };
+        let least = if is_legacy(packet) { most } else { 0 };
+        assert!((least..=most).contains(&written_out.count()), "{packet:?}");
+    }
+}
+
+#[test]
 fn no_record_is_multicast_twice_within_a_second_but_to_defend_its_name() {
     // 6762-6-15, 6762-6-16
     for run in recordings() {

@@ -48,6 +48,9 @@ pub(crate) static PROXY: Play = Play::new(Families::V4, |stage| {
 pub(crate) static MANY: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &["Number ", TYPE, PORT, "--count", "100"]);
     stage.expect_announced("Number 00099._onwire._tcp.local");
+    let plain = make::ask(TYPE_NAME, RecordType::PTR).id(1);
+    stage.say("plain", Voice::Plain, &plain);
+    stage.expect("answer", |packet| packet.message.id == 1);
 });
 
 /// A service with more attributes than a packet of the link holds.
@@ -185,6 +188,19 @@ fn a_hundred_services_are_announced_in_packets_that_fit_the_link_each_name_whole
         .collect();
     assert_eq!(pointed, names);
     assert!(announced.len() <= 2 * 14, "{} packets", announced.len());
+}
+
+#[test]
+fn a_plain_dns_client_is_told_that_its_answer_does_not_fit() {
+    // 6762-18.5-2
+    let Some(run) = MANY.recording() else {
+        return;
+    };
+
+    let (answer, _) = run.first_since("plain", |packet| packet.message.id == 1);
+
+    assert!(answer.message.truncated, "{answer:?}");
+    assert!(answer.bytes.len() <= 512);
 }
 
 /// The host has a claim of its own, which may be won earlier.

@@ -87,7 +87,7 @@ fn a_response_with_questions_is_believed_and_they_are_not_answered() {
 
 #[test]
 fn id_and_flags_that_mean_nothing_are_not_looked_at() {
-    // 6762-18.1-3, 6762-18.4-2, 6762-18.5-3
+    // 6762-18.1-1, 6762-18.1-4, 6762-18.4-2, 6762-18.5-1
     let Some(run) = MANY.recording() else { return };
 
     for label in ["With an ID", "Not authoritative", "Truncated"] {
@@ -97,7 +97,7 @@ fn id_and_flags_that_mean_nothing_are_not_looked_at() {
 
 #[test]
 fn a_response_with_an_error_or_of_another_kind_is_ignored() {
-    // 6762-18.3-2, 6762-18.11-2
+    // 6762-18.3-1, 6762-18.11-2
     let Some(run) = MANY.recording() else { return };
 
     assert!(!found(run, "With an error"));
