@@ -7,23 +7,33 @@ CARGO_TARGET_DIR ?= target
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test interop need-cargo
+.PHONY: help demo test conformance interop need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
+	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make interop   against Avahi and python-zeroconf, in network namespaces (as root)'
 
 demo: need-cargo
 	$(CARGO) run $(CARGO_OPTIONS) --release --example demo
 
-# `--test interop` beside `--all-targets`, because `cargo test` leaves it out on purpose.
+# `--test …` beside `--all-targets`, because `cargo test` leaves those out on purpose.
 test: need-cargo
 	$(CARGO) fmt --check
-	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop -- -D warnings
+	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop --test conformance_report -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
+
+# In `CI` a skipped test fails: it shows nothing.
+conformance: need-cargo
+	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
+	@echo "running all tests; their output goes to $(CARGO_TARGET_DIR)/conformance.log"
+	@CI=1 CARGO_TERM_COLOR=never tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features \
+	    --no-fail-fast >'$(CARGO_TARGET_DIR)/conformance.log' 2>&1 || echo 'some tests failed'
+	@$(CARGO) test $(CARGO_OPTIONS) --all-features --quiet --test conformance_report -- \
+	    '$(CARGO_TARGET_DIR)/conformance.log'
 
 interop: need-cargo
 	tests/peers/set-up '$(CARGO_TARGET_DIR)/peers'

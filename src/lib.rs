@@ -5,18 +5,24 @@ mod api;
 mod config;
 mod dnssd;
 mod error;
+pub mod manual;
 pub mod meter;
 mod net;
 pub mod protocol;
 mod runtime;
 pub mod wire;
 
-pub use api::{Address, Beacon, Browser, Registration, Within};
+pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
 pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{
     AddressFault, Error, ErrorKind, HostFault, InstanceFault, Rejected, ServiceTypeFault,
     SubtypeFault, TxtFault,
 };
-pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status};
+pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status, TypeEvent};
 pub use runtime::Figures;
+
+/// What the README shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

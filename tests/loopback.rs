@@ -6,7 +6,12 @@ use std::time::Instant;
 use beacon::Beacon;
 use beacon::Config;
 use beacon::Event;
+use beacon::RecordEvent;
 use beacon::Service;
+use beacon::TxtProperties;
+use beacon::TypeEvent;
+use beacon::wire::Rdata;
+use beacon::wire::RecordType;
 
 #[test]
 fn one_beacon_finds_resolves_and_loses_what_another_publishes() {
@@ -37,6 +42,79 @@ fn one_beacon_finds_resolves_and_loses_what_another_publishes() {
     assert_eq!(instance.txt.get("colour").text(), Some("red"));
     assert!(matches!(removed, Event::Removed(_)));
     assert!(stopped < Duration::from_millis(500), "{stopped:?}");
+}
+
+#[test]
+fn attributes_change_in_place_and_whoever_follows_the_service_is_told() {
+    let service_type = format!("_bu{}._tcp", std::process::id());
+    let beacon = Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+    let service = Service::new("Lamp", &service_type, 7000).unwrap();
+    let lamp = beacon.register(service).unwrap();
+    let name = lamp.wait_announced(Duration::from_secs(5)).unwrap();
+    let before = beacon.resolve(&name, Duration::from_secs(5)).unwrap();
+    let follower = beacon.follow(&name).unwrap();
+
+    let mut properties = TxtProperties::new();
+    properties.insert("colour", Some(b"blue")).unwrap();
+    lamp.update_txt(&properties).unwrap();
+    let after = std::iter::from_fn(|| Some(next(&follower))).find_map(|event| match event {
+        Event::Resolved(instance) if !instance.txt.is_empty() => Some(instance),
+        _ => None,
+    });
+
+    assert!(before.txt.is_empty());
+    assert_eq!(after.unwrap().txt.get("colour").text(), Some("blue"));
+    assert_eq!(lamp.name(), name);
+}
+
+#[test]
+fn the_types_on_a_link_are_found_and_any_record_can_be_asked_for() {
+    let service_type = format!("_bt{}._tcp", std::process::id());
+    let beacon = Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+    let service = Service::new("Lamp", &service_type, 7000).unwrap();
+    let lamp = beacon.register(service).unwrap();
+    let name = lamp.wait_announced(Duration::from_secs(5)).unwrap();
+
+    let within = Duration::from_secs(5);
+    let mut types = beacon.browse_types().unwrap().within(within);
+    let mut records = beacon
+        .query(name.name(), RecordType::SRV)
+        .unwrap()
+        .within(within);
+    let srv = records.find_map(|event| match event {
+        RecordEvent::Added { record, .. } => Some(record),
+        _ => None,
+    });
+
+    let ours = |event: TypeEvent| match event {
+        TypeEvent::Found {
+            service_type: found,
+            ..
+        } => found.to_string() == service_type,
+        _ => false,
+    };
+    assert!(types.any(ours));
+    assert!(matches!(srv.unwrap().rdata, Rdata::Srv(srv) if srv.port == 7000));
+}
+
+#[test]
+fn an_instance_that_does_not_answer_is_doubted_and_one_that_does_stays() {
+    let service_type = format!("_br{}._tcp", std::process::id());
+    let beacon = Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+    let service = Service::new("Lamp", &service_type, 7000).unwrap();
+    let lamp = beacon.register(service).unwrap();
+    let browser = beacon.browse(service_type.as_str()).unwrap();
+    lamp.wait_announced(Duration::from_secs(5)).unwrap();
+    assert!(matches!(next(&browser), Event::Found(_)));
+    let Event::Resolved(instance) = next(&browser) else {
+        panic!("found comes before resolved");
+    };
+
+    let held = beacon.reconfirm(&instance).unwrap();
+
+    assert!(held);
+    let news = browser.next_within(Duration::from_secs(2));
+    assert!(!matches!(news, Some(Event::Removed(_))), "{news:?}");
 }
 
 fn next(browser: &beacon::Browser) -> Event {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::api::Address;
 use crate::api::Browser;
 use crate::api::Registration;
+use crate::api::Subscription;
 use crate::config::Config;
 use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
@@ -19,13 +20,16 @@ use crate::error::Rejected;
 use crate::protocol::Depth;
 use crate::protocol::Event;
 use crate::protocol::Instance;
+use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
+use crate::protocol::TypeEvent;
 use crate::runtime::Command;
 use crate::runtime::Figures;
 use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
 use crate::wire::RecordType;
@@ -127,7 +131,65 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Follow(instance, reply))??;
-        Ok(Browser::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened, self.line().clone()))
+    }
+
+    /// Searches for the types of service that there are, whoever offers them. RFC 6763 §9.
+    ///
+    /// # Errors
+    ///
+    /// As for [`follow`](Self::follow).
+    pub fn browse_types(&self) -> Result<Subscription<TypeEvent>, Error> {
+        let opened = self.line().ask(Command::Types)??;
+        Ok(Subscription::new(opened, self.line().clone()))
+    }
+
+    /// Follows the records of a type at a name, whatever they are for.
+    ///
+    /// # Errors
+    ///
+    /// As for [`follow`](Self::follow).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use beacon::wire::RecordType;
+    /// use beacon::{Beacon, Config, RecordEvent};
+    ///
+    /// let beacon = Beacon::start(Config::default())?;
+    /// let name = "printer.local".parse()?;
+    /// for event in beacon.query(&name, RecordType::HINFO)?.within(Duration::from_secs(2)) {
+    ///     if let RecordEvent::Added { record, .. } = event {
+    ///         println!("{record:?}");
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn query(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+    ) -> Result<Subscription<RecordEvent>, Error> {
+        let (name, types) = (name.clone(), vec![record_type]);
+        let opened = self
+            .line()
+            .ask(|reply| Command::Query(name, types, reply))??;
+        Ok(Subscription::new(opened, self.line().clone()))
+    }
+
+    /// Takes the hint that an instance could not be reached where it was said to be. What leads to
+    /// it is asked for again, and goes within ten seconds if nobody confirms it (RFC 6762 §10.4).
+    /// Tells whether anything was known of it still.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] and [`Error::Stopped`].
+    pub fn reconfirm(&self, instance: &Instance) -> Result<bool, Error> {
+        let (name, link) = (instance.name.clone(), LinkId(instance.interface.index()));
+        self.line()
+            .ask(|reply| Command::Reconfirm(name, link, reply))?
     }
 
     /// Finds out how to reach one instance.
@@ -198,7 +260,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Browse(service_type, depth, reply))??;
-        Ok(Browser::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened, self.line().clone()))
     }
 
     fn line(&self) -> &Line {

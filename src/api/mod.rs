@@ -2,16 +2,17 @@
 //!
 //! - `beacon`: the running whole
 //! - `registration`: a service that is published
-//! - `browser`: a search that goes on
+//! - `subscription`: a search or question that goes on
 //! - `address`: what a lookup finds
 
 mod address;
 mod beacon;
-mod browser;
 mod registration;
+mod subscription;
 
 pub use address::Address;
 pub use beacon::Beacon;
-pub use browser::Browser;
-pub use browser::Within;
 pub use registration::Registration;
+pub use subscription::Browser;
+pub use subscription::Subscription;
+pub use subscription::Within;

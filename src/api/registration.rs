@@ -7,8 +7,10 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 
 use crate::dnssd::InstanceName;
+use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::protocol::Status;
+use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::Line;
 use crate::runtime::Registered;
@@ -66,6 +68,19 @@ impl Registration {
     #[must_use]
     pub fn events(&self) -> &Receiver<Status> {
         &self.registered.events
+    }
+
+    /// Changes the attributes of the service in place. More than ten changes a minute wait, and the
+    /// last of them wins (RFC 6762 §8.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Txt`] when one of them may not be published, and those published so far stay;
+    /// [`Error::Busy`] and [`Error::Stopped`].
+    pub fn update_txt(&self, properties: &TxtProperties) -> Result<(), Error> {
+        let (id, properties) = (self.registered.id, properties.clone());
+        self.line
+            .ask(|reply| Command::UpdateTxt(id, properties, reply))?
     }
 
     fn standing(&self) -> &Arc<Standing> {

@@ -192,3 +192,69 @@ const OUTPUT: Token = Token(2);
 
 /// Added to the number of the signal that ends a process, as shells do.
 const SIGNAL_CODE: i32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::{Interrupts, SAME_SIGNAL};
+    use crate::cli::exit::Ended;
+
+    #[test]
+    fn a_later_signal_ends_the_process_whatever_it_does() {
+        if env::var_os(STUCK).is_some() {
+            listen_and_hang();
+        }
+        let this = "cli::interrupt::tests::a_later_signal_ends_the_process_whatever_it_does";
+        let mut stuck = Command::new(env::current_exe().unwrap())
+            .args(["--exact", this, "--nocapture"])
+            .env(STUCK, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(stuck.stdout.take().unwrap()).lines();
+        let mut expect = |text| {
+            lines
+                .find(|line| line.as_ref().unwrap().contains(text))
+                .unwrap()
+        };
+        let id = stuck.id();
+        let signal = |name| {
+            let kill = format!("kill -{name} {id}");
+            Command::new("sh").args(["-c", &kill]).status().unwrap()
+        };
+
+        let _ = expect("listening");
+        let first = Instant::now();
+        signal("TERM");
+        let _ = expect("told");
+        // Whatever comes too soon is passed over; what comes after that ends it.
+        let status = loop {
+            signal("INT");
+            match stuck.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(first.elapsed() < Duration::from_secs(20), "still there"),
+            }
+        };
+
+        assert_eq!(status.code(), Some(128 + 2));
+        assert!(first.elapsed() >= SAME_SIGNAL);
+    }
+
+    /// What the test above runs in a process of its own: a verb that hangs.
+    fn listen_and_hang() -> ! {
+        let interrupts = Interrupts::listen().unwrap();
+        println!("listening");
+        assert!(matches!(interrupts.news().recv(), Ok(Ended::Signalled)));
+        println!("told");
+        loop {
+            thread::park();
+        }
+    }
+
+    const STUCK: &str = "BEACON_TEST_STUCK";
+}

@@ -14,6 +14,7 @@ use crossbeam_channel::TryRecvError;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::line::Line;
+use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
 
 /// Publishes the services, tells what becomes of them, and takes them back in the end.
@@ -23,16 +24,14 @@ pub(crate) fn run(
     services: &[Service],
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
-    for service in services {
-        let registered = beacon.register(service.clone()).map_err(Error::from)?;
-        published.push(Published {
-            registration: registered,
-            announced: None,
-        });
-    }
-    let Err(ended) = follow(stage, &mut published);
+    let Err(ended) = publish(&beacon, stage, services, &mut published);
     beacon.shutdown(FAREWELL_MAX);
+    // What became of them while it was told to end.
+    let told = published
+        .iter_mut()
+        .try_for_each(|one| one.tell_rest(stage));
     let outcome = end(ended, &published)?;
+    told?;
     for name in published.iter().filter_map(|one| one.announced.as_ref()) {
         stage.say(Line::Goodbye(name))?;
     }
@@ -46,13 +45,28 @@ struct Published {
     announced: Option<InstanceName>,
 }
 
-/// Tells what becomes of the services, for as long as nothing ends it.
-fn follow(stage: &mut Stage, published: &mut [Published]) -> Result<Infallible, Ended> {
+/// Publishes the services and tells what becomes of them, for as long as nothing ends it.
+fn publish(
+    beacon: &Beacon,
+    stage: &mut Stage,
+    services: &[Service],
+    published: &mut Vec<Published>,
+) -> Result<Infallible, Ended> {
+    for service in services {
+        let registration = beacon.register(service.clone()).map_err(Error::from)?;
+        published.push(Published {
+            registration,
+            announced: None,
+        });
+        // Many take a while, in which it may be told to end.
+        stage.look_up()?;
+    }
     loop {
         for one in &mut *published {
             one.tell(stage)?;
         }
-        stage.wait_any(published.iter().map(|one| one.registration.events()))?;
+        let events = published.iter().map(|one| one.registration.events());
+        stage.wait_any(events.map(|events| events as &dyn Awaited))?;
     }
 }
 
@@ -75,6 +89,14 @@ impl Published {
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(Error::Stopped.into()),
             }
+        }
+    }
+
+    /// Tells what is still to be told when the library has stopped.
+    fn tell_rest(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        match self.tell(stage) {
+            Err(Ended::Failed(Error::Stopped)) => Ok(()),
+            told => told,
         }
     }
 }

@@ -66,27 +66,33 @@ impl Stage {
         Err(ended)
     }
 
+    /// Looks up from work that does not wait, for what may end it.
+    pub(crate) fn look_up(&mut self) -> Result<(), Ended> {
+        let ended = select! {
+            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
+            recv(self.timer) -> _ => self.timed_out(),
+            default => return Ok(()),
+        };
+        Err(ended)
+    }
+
     /// Waits until one of these has something, or is closed.
-    pub(crate) fn wait_any<'l, T: 'l>(
+    pub(crate) fn wait_any<'l>(
         &mut self,
-        library: impl Iterator<Item = &'l Receiver<T>>,
+        library: impl Iterator<Item = &'l dyn Awaited>,
     ) -> Result<(), Ended> {
         let mut select = Select::new();
         let interrupted = select.recv(self.interrupts.news());
         let timed_out = select.recv(&self.timer);
         for receiver in library {
-            select.recv(receiver);
+            receiver.add_to(&mut select);
         }
         let ready = select.ready();
-        let ended = if ready == interrupted {
-            let ended = self.interrupts.news().try_recv();
-            self.interrupted(ended.ok())
-        } else if ready == timed_out {
-            self.timed_out()
-        } else {
-            return Ok(());
-        };
-        Err(ended)
+        if ready == interrupted || ready == timed_out {
+            // Takes what is ready, so that it does not end the last lines as well.
+            return self.look_up();
+        }
+        Ok(())
     }
 
     /// Writes a line, as soon as there is a place for it.
@@ -132,6 +138,18 @@ impl Stage {
                 .get_or_insert_with(|| Instant::now() + LAST_LINES_MAX);
         }
         self.last_call
+    }
+}
+
+/// A receiver, of whatever it receives.
+pub(crate) trait Awaited {
+    /// Lets a selection be ready when this has something or is closed.
+    fn add_to<'s>(&'s self, select: &mut Select<'s>);
+}
+
+impl<T> Awaited for Receiver<T> {
+    fn add_to<'s>(&'s self, select: &mut Select<'s>) {
+        select.recv(self);
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::dnssd::InstanceName;
+use crate::dnssd::ServiceType;
 use crate::dnssd::TxtProperties;
 use crate::protocol::link::LinkId;
 use crate::wire::Name;
@@ -132,6 +133,42 @@ pub enum Event {
     Removed(Sighting),
     /// The reader fell behind. What changed meanwhile follows as it is by then: states in between
     /// may be missing, but no instance is.
+    Lagged,
+}
+
+/// What a search for types of service tells. RFC 6763 §9.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::TypeEvent;
+///
+/// fn show(event: &TypeEvent) -> String {
+///     match event {
+///         TypeEvent::Found { service_type, .. } => format!("+ {service_type}"),
+///         TypeEvent::Removed { service_type, .. } => format!("- {service_type}"),
+///         _ => String::new(),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TypeEvent {
+    /// There are instances of a type, or were a moment ago.
+    Found {
+        /// The type, whatever domain it was said to lie in.
+        service_type: ServiceType,
+        /// Where it was heard of.
+        interface: Interface,
+    },
+    /// Nobody offers it any more.
+    Removed {
+        /// The type.
+        service_type: ServiceType,
+        /// Where it was heard of.
+        interface: Interface,
+    },
+    /// The reader fell behind; what is true by then follows.
     Lagged,
 }
 

@@ -38,6 +38,7 @@ pub use event::Interface;
 pub use event::RecordEvent;
 pub use event::Sighting;
 pub use event::Status;
+pub use event::TypeEvent;
 pub use link::Arrival;
 pub use link::Family;
 pub use link::Link;

@@ -96,8 +96,11 @@ pub(crate) struct Own {
 pub(crate) struct Owner {
     pub(crate) name: Name,
     pub(crate) records: Vec<OwnId>,
-    /// The pointers among them by their target: a service type may have a thousand.
+    /// The pointers among them by their target: a service type may have a thousand, and nobody is
+    /// to make us walk them by asking for something else.
     pointers: HashMap<Box<[u8]>, OwnId>,
+    /// All but the pointers.
+    others: Vec<OwnId>,
     /// Records that wait behind this name.
     waiting: BTreeSet<OwnId>,
     verified: bool,
@@ -152,7 +155,7 @@ impl Zone {
         if let Rdata::Ptr(target) = &record.rdata {
             return self.find_pointer(name, &target.folded());
         }
-        let mut held = self.owner(name).records.iter().copied();
+        let mut held = self.owner(name).others.iter().copied();
         held.find(|id| self.get(*id).record.same_record(record))
     }
 
@@ -200,7 +203,7 @@ impl Zone {
             let id = self.find_pointer(name, &target.folded())?;
             return (self.get(id).record.class == heard.class()).then_some(id);
         }
-        let mut held = self.owner(name).records.iter().copied();
+        let mut held = self.owner(name).others.iter().copied();
         held.find(|id| {
             let record = &self.get(*id).record;
             record.record_type() == heard.record_type()
@@ -215,8 +218,20 @@ impl Zone {
         name: NameId,
         record_type: RecordType,
     ) -> impl Iterator<Item = OwnId> + '_ {
-        let held = self.owner(name).records.iter().copied();
+        let held = self.among(name, record_type).iter().copied();
         held.filter(move |id| self.get(*id).record.record_type() == record_type)
+    }
+
+    /// Returns the records of a name that answer a question for a type, and may.
+    pub(crate) fn answering(
+        &self,
+        name: NameId,
+        asked: RecordType,
+    ) -> impl Iterator<Item = OwnId> + '_ {
+        let held = self.among(name, asked).iter().copied();
+        held.filter(move |id| {
+            self.get(*id).record.record_type().matches(asked) && self.is_usable(*id)
+        })
     }
 
     /// Returns the set that an answer has to be sent with: itself if it is shared.
@@ -375,6 +390,15 @@ impl Zone {
         }
     }
 
+    /// Returns those of a name's records among which all of a type are.
+    fn among(&self, name: NameId, record_type: RecordType) -> &[OwnId] {
+        let owner = self.owner(name);
+        match record_type {
+            RecordType::PTR | RecordType::ANY => &owner.records,
+            _ => &owner.others,
+        }
+    }
+
     fn find_pointer(&self, name: NameId, folded: &[u8]) -> Option<OwnId> {
         self.owner(name).pointers.get(folded).copied()
     }
@@ -385,8 +409,11 @@ impl Zone {
         let id = OwnId(self.take_id());
         let owner = self.owner_mut(name);
         owner.records.push(id);
-        if let Rdata::Ptr(target) = &record.rdata {
-            owner.pointers.insert(Box::from(&*target.folded()), id);
+        match &record.rdata {
+            Rdata::Ptr(target) => {
+                owner.pointers.insert(Box::from(&*target.folded()), id);
+            }
+            _ => owner.others.push(id),
         }
         let own = Own {
             record,
@@ -410,6 +437,7 @@ impl Zone {
             name: name.clone(),
             records: Vec::new(),
             pointers: HashMap::new(),
+            others: Vec::new(),
             waiting: BTreeSet::new(),
             verified: false,
             nsec_multicast: [None; 2],
@@ -423,8 +451,11 @@ impl Zone {
         let own = self.records.remove(&id).expect("found just before");
         let owner = self.owner_mut(own.name);
         owner.records.retain(|held| *held != id);
-        if let Rdata::Ptr(target) = &own.record.rdata {
-            owner.pointers.remove(&*target.folded());
+        match &own.record.rdata {
+            Rdata::Ptr(target) => {
+                owner.pointers.remove(&*target.folded());
+            }
+            _ => owner.others.retain(|held| *held != id),
         }
         own
     }
@@ -454,3 +485,83 @@ pub(crate) const OTHER_TTL: Ttl = Ttl(4500);
 
 /// A record is not multicast again on a link before. RFC 6762 §6.
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Other;
+
+    #[test]
+    fn a_name_with_a_type_above_255_denies_nothing() {
+        // 6762-6.1-7
+        let mut zone = Zone::default();
+        let caa = Rdata::Other(Other {
+            record_type: RecordType(257),
+            bytes: (*b"x").into(),
+        });
+        let name = exclusive(&mut zone, "a.local", Rdata::A([192, 0, 2, 1].into()));
+
+        assert!(zone.denies(name, RecordType::AAAA));
+        exclusive(&mut zone, "a.local", caa);
+
+        assert!(!zone.denies(name, RecordType::AAAA));
+        assert_eq!(zone.nsec(name), None);
+    }
+
+    #[test]
+    fn an_id_is_never_used_again() {
+        let mut zone = Zone::default();
+        let draft = Draft {
+            record: Record::new(name("a.local"), HOST_TTL, Rdata::A([192, 0, 2, 1].into())),
+            ownership: Ownership::Unique,
+            gate: None,
+        };
+        let Added::New(first) = zone.add(&draft) else {
+            panic!("it was not there");
+        };
+        let first_name = zone.get(first).name;
+        zone.remove(&draft);
+        let Added::New(second) = zone.add(&draft) else {
+            panic!("it was taken out");
+        };
+
+        assert_ne!(first, second);
+        assert_ne!(first_name, zone.get(second).name);
+        assert!(!zone.stands(Answer::Record(first)) && !zone.stands(Answer::Nsec(first_name)));
+    }
+
+    #[test]
+    fn a_record_that_two_drafts_ask_for_is_held_once_until_both_are_gone() {
+        let mut zone = Zone::default();
+        let pointer = |instance: &str| Draft {
+            record: Record::new(
+                name("_services._dns-sd._udp.local"),
+                OTHER_TTL,
+                Rdata::Ptr(name("_ipp._tcp.local")),
+            ),
+            ownership: Ownership::Shared,
+            gate: Some(name(instance)),
+        };
+        let (one, two) = (pointer("one.local"), pointer("two.local"));
+
+        assert!(matches!(zone.add(&one), Added::New(_)));
+        assert!(matches!(zone.add(&two), Added::Held(_)));
+        assert!(zone.remove(&one).is_none());
+        assert!(zone.remove(&two).is_some());
+        assert_eq!(zone.name_ids().count(), 0);
+    }
+
+    fn exclusive(zone: &mut Zone, owner: &str, rdata: Rdata) -> NameId {
+        let added = zone.add(&Draft {
+            record: Record::new(name(owner), HOST_TTL, rdata),
+            ownership: Ownership::Exclusive,
+            gate: None,
+        });
+        let (Added::New(id) | Added::Held(id)) = added;
+        zone.get(id).name
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+}

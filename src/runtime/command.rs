@@ -12,15 +12,18 @@ use parking_lot::Mutex;
 use crate::dnssd::InstanceName;
 use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
+use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::error::Rejected;
 use crate::protocol::Counts;
 use crate::protocol::Depth;
 use crate::protocol::Event;
+use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
 use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
+use crate::protocol::TypeEvent;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -30,7 +33,10 @@ pub(crate) enum Command {
     Register(Box<Service>, Sender<Result<Registered, Rejected<Service>>>),
     Browse(ServiceType, Depth, Reply<Opened<Event>>),
     Follow(InstanceName, Reply<Opened<Event>>),
+    Types(Reply<Opened<TypeEvent>>),
     Query(Name, Vec<RecordType>, Reply<Opened<RecordEvent>>),
+    UpdateTxt(RegistrationId, TxtProperties, Reply<()>),
+    Reconfirm(InstanceName, LinkId, Reply<bool>),
     Counts(Reply<Counts>),
 }
 

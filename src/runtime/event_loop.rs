@@ -12,8 +12,10 @@ use mio::Events;
 use mio::Poll;
 use mio::Token;
 
+use crate::error::Error;
 use crate::net::Datagram;
 use crate::protocol::Engine;
+use crate::protocol::SubscriptionId;
 use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::Opened;
@@ -24,6 +26,7 @@ use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
 use crate::runtime::subscribers::Subscribers;
+use crate::runtime::subscribers::Told;
 
 /// Everything that the loop's thread owns.
 pub(crate) struct EventLoop {
@@ -182,48 +185,45 @@ impl EventLoop {
             }
             Command::Browse(service_type, depth, reply) => {
                 let id = self.engine.browse(now, &service_type, depth);
-                let opened = id.map(|id| Opened {
-                    id,
-                    events: self.subscribers.add_browse(id),
-                });
-                self.answer(opened, &reply, now);
+                self.open(id, &reply, now);
             }
             Command::Follow(instance, reply) => {
                 let id = self.engine.resolve(now, &instance);
-                let opened = id.map(|id| Opened {
-                    id,
-                    events: self.subscribers.add_browse(id),
-                });
-                self.answer(opened, &reply, now);
+                self.open(id, &reply, now);
+            }
+            Command::Types(reply) => {
+                let id = self.engine.browse_types(now);
+                self.open(id, &reply, now);
             }
             Command::Query(name, types, reply) => {
                 let id = self.engine.query(now, name, types);
-                let opened = id.map(|id| Opened {
-                    id,
-                    events: self.subscribers.add_records(id),
-                });
-                self.answer(opened, &reply, now);
+                self.open(id, &reply, now);
             }
-            Command::Counts(reply) => {
-                // Who asked may have lost patience.
-                let _ = reply.send(Ok(self.engine.counts()));
+            Command::UpdateTxt(id, properties, reply) => {
+                answer(&reply, self.engine.update_txt(now, id, &properties));
             }
+            Command::Reconfirm(instance, link, reply) => {
+                let held = self.engine.reconfirm_instance(now, &instance, Some(link));
+                answer(&reply, Ok(held));
+            }
+            Command::Counts(reply) => answer(&reply, Ok(self.engine.counts())),
         }
     }
 
     /// Answers one who opened a subscription; if he has lost patience, it is closed again.
-    fn answer<E>(
+    fn open<E: Told>(
         &mut self,
-        opened: Result<Opened<E>, crate::error::Error>,
+        id: Result<SubscriptionId, Error>,
         reply: &Reply<Opened<E>>,
         now: Instant,
     ) {
-        let made = opened
-            .as_ref()
-            .ok()
-            .map(|opened| Gone::Subscription(opened.id));
-        if reply.send(opened).is_err() {
-            made.into_iter().for_each(|gone| self.undo(gone, now));
+        let made = id.as_ref().ok().copied();
+        let opened = id.map(|id| Opened {
+            id,
+            events: self.subscribers.add(id),
+        });
+        if let (Err(_), Some(id)) = (reply.send(opened), made) {
+            self.undo(Gone::Subscription(id), now);
         }
     }
 
@@ -266,6 +266,11 @@ impl EventLoop {
             }
         }
     }
+}
+
+/// Answers one who may have lost patience: then there is nothing to undo.
+fn answer<T>(reply: &Reply<T>, said: Result<T, Error>) {
+    let _ = reply.send(said);
 }
 
 /// The token of the bell, beside those of the network.

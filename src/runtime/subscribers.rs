@@ -21,6 +21,7 @@ use crate::protocol::RecordEvent;
 use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
+use crate::protocol::TypeEvent;
 use crate::runtime::Registered;
 use crate::runtime::Standing;
 
@@ -39,9 +40,22 @@ struct Reader {
     paused: bool,
 }
 
-enum Outlet {
+pub(crate) enum Outlet {
     Browse(Sender<Event>),
+    Types(Sender<TypeEvent>),
     Records(Sender<RecordEvent>),
+}
+
+/// The events of one kind of subscription.
+pub(crate) trait Told: Sized {
+    /// The word that its reader fell behind.
+    const LAGGED: Self;
+
+    /// Makes the loop's end of such a subscription.
+    fn outlet(sender: Sender<Self>) -> Outlet;
+
+    /// Returns the way to the reader, if the outlet is of this kind.
+    fn sender(outlet: &Outlet) -> Option<&Sender<Self>>;
 }
 
 /// The loop's end of one registration.
@@ -63,15 +77,14 @@ impl Subscribers {
         }
     }
 
-    pub(crate) fn add_browse(&mut self, id: SubscriptionId) -> Receiver<Event> {
-        let (outlet, events) = bounded(self.places);
-        self.add(id, Outlet::Browse(outlet));
-        events
-    }
-
-    pub(crate) fn add_records(&mut self, id: SubscriptionId) -> Receiver<RecordEvent> {
-        let (outlet, events) = bounded(self.places);
-        self.add(id, Outlet::Records(outlet));
+    /// Makes room for the events of a subscription.
+    pub(crate) fn add<E: Told>(&mut self, id: SubscriptionId) -> Receiver<E> {
+        let (sender, events) = bounded(self.places);
+        let reader = Reader {
+            outlet: E::outlet(sender),
+            paused: false,
+        };
+        self.readers.insert(id, reader);
         events
     }
 
@@ -111,12 +124,9 @@ impl Subscribers {
         }
         while let Some(notice) = engine.poll_event() {
             match notice {
-                Notice::Browse(id, event) => {
-                    self.hand_on(id, engine, now, |outlet| outlet.send_event(event));
-                }
-                Notice::Records(id, event) => {
-                    self.hand_on(id, engine, now, |outlet| outlet.send_record(event));
-                }
+                Notice::Browse(id, event) => self.hand_on(id, engine, now, event),
+                Notice::Types(id, event) => self.hand_on(id, engine, now, event),
+                Notice::Records(id, event) => self.hand_on(id, engine, now, event),
                 Notice::Registration(id, status) => self.note_status(id, &status),
             }
         }
@@ -126,27 +136,19 @@ impl Subscribers {
         self.retry
     }
 
-    fn add(&mut self, id: SubscriptionId, outlet: Outlet) {
-        let reader = Reader {
-            outlet,
-            paused: false,
-        };
-        self.readers.insert(id, reader);
-    }
-
     /// Hands one event on, and pauses its subscription when that took the last place but one: the
     /// last is for the word that he lagged.
-    fn hand_on(
+    fn hand_on<E: Told>(
         &mut self,
         id: SubscriptionId,
         engine: &mut Engine,
         now: Instant,
-        send: impl FnOnce(&Outlet),
+        event: E,
     ) {
         let Some(reader) = self.readers.get_mut(&id) else {
             return;
         };
-        send(&reader.outlet);
+        reader.outlet.send(event);
         if reader.outlet.room() <= 1 {
             reader.paused = true;
             engine.pause(id);
@@ -191,29 +193,75 @@ impl Drop for Subscribers {
 
 impl Outlet {
     fn room(&self) -> usize {
-        let (places, taken) = match self {
-            Self::Browse(outlet) => (outlet.capacity(), outlet.len()),
-            Self::Records(outlet) => (outlet.capacity(), outlet.len()),
-        };
-        places.unwrap_or(usize::MAX) - taken
-    }
-
-    fn send_event(&self, event: Event) {
-        if let Self::Browse(outlet) = self {
-            expect_room(&outlet.try_send(event));
+        match self {
+            Self::Browse(sender) => room(sender),
+            Self::Types(sender) => room(sender),
+            Self::Records(sender) => room(sender),
         }
     }
 
-    fn send_record(&self, event: RecordEvent) {
-        if let Self::Records(outlet) = self {
-            expect_room(&outlet.try_send(event));
+    fn send<E: Told>(&self, event: E) {
+        if let Some(sender) = E::sender(self) {
+            expect_room(&sender.try_send(event));
         }
     }
 
     fn say_lagged(&self) {
-        self.send_event(Event::Lagged);
-        self.send_record(RecordEvent::Lagged);
+        match self {
+            Self::Browse(_) => self.send(Event::LAGGED),
+            Self::Types(_) => self.send(TypeEvent::LAGGED),
+            Self::Records(_) => self.send(RecordEvent::LAGGED),
+        }
     }
+}
+
+impl Told for Event {
+    const LAGGED: Self = Self::Lagged;
+
+    fn outlet(sender: Sender<Self>) -> Outlet {
+        Outlet::Browse(sender)
+    }
+
+    fn sender(outlet: &Outlet) -> Option<&Sender<Self>> {
+        match outlet {
+            Outlet::Browse(sender) => Some(sender),
+            _ => None,
+        }
+    }
+}
+
+impl Told for TypeEvent {
+    const LAGGED: Self = Self::Lagged;
+
+    fn outlet(sender: Sender<Self>) -> Outlet {
+        Outlet::Types(sender)
+    }
+
+    fn sender(outlet: &Outlet) -> Option<&Sender<Self>> {
+        match outlet {
+            Outlet::Types(sender) => Some(sender),
+            _ => None,
+        }
+    }
+}
+
+impl Told for RecordEvent {
+    const LAGGED: Self = Self::Lagged;
+
+    fn outlet(sender: Sender<Self>) -> Outlet {
+        Outlet::Records(sender)
+    }
+
+    fn sender(outlet: &Outlet) -> Option<&Sender<Self>> {
+        match outlet {
+            Outlet::Records(sender) => Some(sender),
+            _ => None,
+        }
+    }
+}
+
+fn room<E>(sender: &Sender<E>) -> usize {
+    sender.capacity().unwrap_or(usize::MAX) - sender.len()
 }
 
 /// A reader that is gone is about to say so; one that is there has room, or he is paused.

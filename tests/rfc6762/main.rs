@@ -9,5 +9,7 @@
 mod world;
 
 mod s05_querying;
+mod s06_reading;
 mod s07_traffic;
 mod s10_cache;
+mod s10_doubt;

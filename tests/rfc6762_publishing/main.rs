@@ -7,12 +7,19 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod every_packet;
+mod rfc6763;
 mod s05_asking_us;
 mod s06_1_denying;
 mod s06_7_legacy;
 mod s06_responding;
 mod s07_suppression;
 mod s08_probing;
+mod s09_conflicts;
+mod s10_goodbyes;
+mod s14_links;
+mod s17_size;
+mod s18_format;
 
 use std::time::Duration;
 

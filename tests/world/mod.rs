@@ -11,6 +11,7 @@
 )]
 
 mod check;
+pub mod lone;
 pub mod make;
 pub mod script;
 

@@ -131,8 +131,8 @@ impl Cached {
     ///
     /// 6762 §10.3, §10.4.
     pub(crate) fn doubt(&mut self, ask: Instant, end: Instant) {
-        if !self.is_leaving() {
-            self.expiry = self.expiry.min(end);
+        self.expiry = self.expiry.min(end);
+        if !matches!(self.standing, Standing::Doubted(_) | Standing::Leaving) {
             self.refreshes = 0;
             self.standing = Standing::Doubted(ask);
         }

@@ -232,6 +232,34 @@ impl Cache {
         self.place_of(&folded, digest, heard)
     }
 
+    /// Returns the place of a record that says the same.
+    pub(crate) fn find_record(&mut self, record: &Record) -> Option<u32> {
+        let folded = record.name.folded();
+        let rdata = |out: &mut Vec<u8>| record.rdata.write_uncompressed(out);
+        let digest = self
+            .index
+            .digest(&folded, record.record_type(), record.class, rdata);
+        let mut alike = self.index.with_digest(digest);
+        alike.find(|place| {
+            let held = self.records.get(*place).expect(FILLED);
+            held.record().same_record(record)
+        })
+    }
+
+    /// Lets a record go at `end` unless it is heard again; it wants to be asked for from `ask` on.
+    pub(crate) fn doubt(&mut self, place: u32, ask: Instant, end: Instant) {
+        self.cached_mut(place).doubt(ask, end);
+        self.settle_expiry(place);
+    }
+
+    /// Lets every record go at `end` unless it is heard again.
+    pub(crate) fn doubt_all(&mut self, ask: Instant, end: Instant) {
+        let places: Vec<_> = self.records.keys().collect();
+        for place in places {
+            self.doubt(place, ask, end);
+        }
+    }
+
     /// Counts a peer's query at `asked` against all that should answer it, but for the records
     /// `listed`, by place.
     ///

@@ -10,57 +10,21 @@ use crate::error::Error;
 use crate::protocol::cache::Expired;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::Notice;
+use crate::protocol::engine::subscription::Change;
+use crate::protocol::engine::subscription::News;
+use crate::protocol::engine::subscription::Subscription;
+use crate::protocol::engine::subscription::Topic;
 use crate::protocol::link::LinkId;
 use crate::protocol::querying::Browser;
 use crate::protocol::querying::Depth;
-use crate::protocol::querying::Desk;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Lookup;
-use crate::protocol::querying::Role;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::TXT_ASKED_MAX;
-use crate::protocol::querying::Watcher;
+use crate::protocol::querying::TypeBrowser;
 use crate::wire::Name;
-use crate::wire::Rdata;
 use crate::wire::Record;
 use crate::wire::RecordType;
-
-/// What somebody here wants to know.
-#[derive(Debug)]
-pub(crate) enum Subscription {
-    /// The instances that the pointers at a name show.
-    Browse(Name, Browser),
-    /// One instance.
-    Resolve(Name, Browser),
-    /// Records for themselves.
-    Records(Lookup),
-}
-
-/// What happened to a cached record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Change {
-    Added,
-    Removed,
-}
-
-/// A cached record that came or went.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct News<'r> {
-    /// Where it stands, or stood, in the cache.
-    place: u32,
-    record: &'r Record,
-    change: Change,
-}
-
-impl<'r> News<'r> {
-    /// Returns what the record points to, if it is a pointer.
-    fn target(self) -> Option<(&'r Name, Change)> {
-        match &self.record.rdata {
-            Rdata::Ptr(target) => Some((target, self.change)),
-            _ => None,
-        }
-    }
-}
 
 impl Engine {
     /// Starts to follow the instances of a service type on every link.
@@ -75,9 +39,7 @@ impl Engine {
         depth: Depth,
     ) -> Result<SubscriptionId, Error> {
         let name = service_type.browse_name();
-        self.subscribe(now, |id| {
-            Subscription::Browse(name, Browser::new(id, depth))
-        })
+        self.subscribe(now, |id| Topic::Browse(name, Browser::new(id, depth)))
     }
 
     /// Starts to follow one instance on every link.
@@ -92,7 +54,21 @@ impl Engine {
     ) -> Result<SubscriptionId, Error> {
         let name = instance.name().clone();
         let browser = |id| Browser::new(id, Depth::Resolved);
-        self.subscribe(now, |id| Subscription::Resolve(name, browser(id)))
+        self.subscribe(now, |id| Topic::Resolve(name, browser(id)))
+    }
+
+    /// Starts to follow which types of service there are on every link.
+    ///
+    /// # RFC
+    ///
+    /// 6763 §9.
+    ///
+    /// # Errors
+    ///
+    /// When there are as many browses and lookups as allowed.
+    pub fn browse_types(&mut self, now: Instant) -> Result<SubscriptionId, Error> {
+        let name = ServiceType::enumeration();
+        self.subscribe(now, |_| Topic::Types(name, TypeBrowser::new()))
     }
 
     /// Starts to follow the records of a name on every link.
@@ -106,9 +82,30 @@ impl Engine {
         name: Name,
         types: Vec<RecordType>,
     ) -> Result<SubscriptionId, Error> {
-        self.subscribe(now, |id| {
-            Subscription::Records(Lookup::new(id, name, types))
-        })
+        self.subscribe(now, |id| Topic::Records(Lookup::new(id, name, types)))
+    }
+
+    /// Confines a browse or lookup to one link, which need not be there yet.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §14: a client may choose the interface for a query.
+    pub fn confine(&mut self, now: Instant, id: SubscriptionId, link: LinkId) {
+        self.advance(now);
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return;
+        };
+        if subscription.confined.replace(link) == Some(link) {
+            return;
+        }
+        for state in self.links.values_mut() {
+            let mut desk = state.desk(&mut self.tools, First::Multicast);
+            if desk.link() == link {
+                subscription.join(&mut desk);
+            } else {
+                subscription.leave(&mut desk);
+            }
+        }
     }
 
     /// Ends a browse or lookup. Its questions close unless somebody else asks them too.
@@ -119,7 +116,7 @@ impl Engine {
             return;
         };
         for state in self.links.values_mut() {
-            subscription.leave(id, &mut state.desk(&mut self.tools, First::Multicast));
+            subscription.leave(&mut state.desk(&mut self.tools, First::Multicast));
         }
     }
 
@@ -203,8 +200,8 @@ impl Engine {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
-        for (id, subscription) in &mut self.subscriptions {
-            subscription.join(*id, &mut state.desk(&mut self.tools, first));
+        for subscription in self.subscriptions.values_mut() {
+            subscription.join(&mut state.desk(&mut self.tools, first));
         }
     }
 
@@ -213,8 +210,8 @@ impl Engine {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
-        for (id, subscription) in &mut self.subscriptions {
-            subscription.leave(*id, &mut state.desk(&mut self.tools, First::Multicast));
+        for subscription in self.subscriptions.values_mut() {
+            subscription.leave(&mut state.desk(&mut self.tools, First::Multicast));
         }
         state.cache.clear();
     }
@@ -240,24 +237,10 @@ impl Engine {
             if paused.contains(id) || !subscription.has_news() {
                 continue;
             }
-            let notice = match subscription {
-                Subscription::Browse(_, browser) | Subscription::Resolve(_, browser) => {
-                    let look = |link| {
-                        links
-                            .get(&link)
-                            .map(|state| (&state.cache, &state.questions))
-                    };
-                    browser
-                        .poll_event(look)
-                        .map(|event| Notice::Browse(*id, event))
-                }
-                Subscription::Records(lookup) => {
-                    let look = |link| links.get(&link).map(|state| &state.cache);
-                    lookup
-                        .poll_event(look)
-                        .map(|event| Notice::Records(*id, event))
-                }
-            };
+            let notice = subscription.poll_notice(|link| {
+                let state = links.get(&link)?;
+                Some((&state.cache, &state.questions))
+            });
             if notice.is_some() {
                 return notice;
             }
@@ -268,7 +251,7 @@ impl Engine {
     fn subscribe(
         &mut self,
         now: Instant,
-        make: impl FnOnce(SubscriptionId) -> Subscription,
+        make: impl FnOnce(SubscriptionId) -> Topic,
     ) -> Result<SubscriptionId, Error> {
         self.advance(now);
         let limit = self.limits.subscriptions;
@@ -278,9 +261,9 @@ impl Engine {
         }
         let id = SubscriptionId(self.next_subscription);
         self.next_subscription += 1;
-        let mut subscription = make(id);
+        let mut subscription = Subscription::new(id, make(id));
         for state in self.links.values_mut() {
-            subscription.join(id, &mut state.desk(&mut self.tools, First::Multicast));
+            subscription.join(&mut state.desk(&mut self.tools, First::Multicast));
         }
         self.subscriptions.insert(id, subscription);
         Ok(id)
@@ -301,78 +284,9 @@ impl Engine {
         for watcher in state.questions.watchers(folded, record_type) {
             if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                 let mut desk = state.desk(&mut self.tools, First::Multicast);
-                subscription.note(&watcher, news, &mut desk);
+                subscription.note(&watcher.role, news, &mut desk);
             }
         }
-    }
-}
-
-impl Subscription {
-    /// Starts to ask on the link of `desk`; what is cached there counts as heard just now.
-    fn join(&mut self, id: SubscriptionId, desk: &mut Desk<'_>) {
-        match self {
-            Self::Browse(name, browser) => {
-                desk.open(name, &[RecordType::PTR], &pointers(id));
-                let held = desk.cache.answers(&name.folded(), RecordType::PTR);
-                let targets = held.filter_map(|cached| match &cached.record().rdata {
-                    Rdata::Ptr(target) => Some(target.clone()),
-                    _ => None,
-                });
-                for target in targets.collect::<Vec<_>>() {
-                    browser.list(&target, desk);
-                }
-            }
-            Self::Resolve(name, browser) => browser.follow(name, desk),
-            Self::Records(lookup) => lookup.join(desk),
-        }
-    }
-
-    /// Ends all questions on the link of `desk`.
-    fn leave(&mut self, id: SubscriptionId, desk: &mut Desk<'_>) {
-        match self {
-            Self::Browse(name, browser) => {
-                desk.close(name, &[RecordType::PTR], &pointers(id));
-                browser.leave(desk);
-            }
-            Self::Resolve(_, browser) => browser.leave(desk),
-            Self::Records(lookup) => lookup.leave(desk),
-        }
-    }
-
-    fn note(&mut self, watcher: &Watcher, news: Option<News<'_>>, desk: &mut Desk<'_>) {
-        match (self, &watcher.role) {
-            (Self::Browse(_, browser), Role::Instances) => {
-                let target = news.and_then(News::target);
-                match target {
-                    Some((target, Change::Added)) => browser.list(target, desk),
-                    Some((target, Change::Removed)) => browser.unlist(target, desk),
-                    None => {}
-                }
-            }
-            (Self::Browse(_, browser) | Self::Resolve(_, browser), Role::Detail(place)) => {
-                browser.note_change(*place, desk);
-            }
-            (Self::Records(lookup), _) => {
-                if let Some(news) = news {
-                    lookup.note_change(desk.link(), news.place);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn has_news(&self) -> bool {
-        match self {
-            Self::Browse(_, browser) | Self::Resolve(_, browser) => browser.has_news(),
-            Self::Records(lookup) => lookup.has_news(),
-        }
-    }
-}
-
-fn pointers(subscription: SubscriptionId) -> Watcher {
-    Watcher {
-        subscription,
-        role: Role::Instances,
     }
 }
 

@@ -47,28 +47,29 @@ pub(crate) struct Former {
 }
 
 impl LinkState {
-    /// Sets the records that stand for a registration, or for the host: what is new is claimed and
-    /// announced, what is gone is taken back.
+    /// Sets the records that stand for registrations, or for the host: what is new is claimed and
+    /// announced, what is gone is taken back, all in as few packets as it fits.
     pub(crate) fn set_drafts(
         &mut self,
-        owner: Option<RegistrationId>,
-        drafts: Vec<Draft>,
+        changes: impl IntoIterator<Item = (Option<RegistrationId>, Vec<Draft>)>,
         cause: Cause,
         tools: &mut Tools,
     ) {
         let mut exchange = Exchange::new(cause, tools.now);
-        self.exchange(owner, drafts, &mut exchange);
-        self.conclude(&exchange, tools);
+        for (owner, drafts) in changes {
+            self.exchange(owner, drafts, &mut exchange);
+        }
+        let owed = exchange.gone.iter().filter(|own| !self.is_replaced(own));
+        let goodbyes: Vec<_> = owed.map(|own| own.record.clone()).collect();
+        self.send_goodbyes(&goodbyes, tools);
+        self.introduce(&exchange.changed, cause, tools);
     }
 
-    /// Takes back all that stands here, in as few packets as it fits.
+    /// Takes back all that stands here.
     pub(crate) fn clear_drafts(&mut self, tools: &mut Tools) {
         let owners: Vec<_> = self.drafts.keys().copied().collect();
-        let mut exchange = Exchange::new(Cause::Change, tools.now);
-        for owner in owners {
-            self.exchange(owner, Vec::new(), &mut exchange);
-        }
-        self.conclude(&exchange, tools);
+        let nothing = owners.into_iter().map(|owner| (owner, Vec::new()));
+        self.set_drafts(nothing, Cause::Change, tools);
     }
 
     fn exchange(
@@ -90,13 +91,6 @@ impl LinkState {
         if !drafts.is_empty() {
             self.drafts.insert(owner, drafts);
         }
-    }
-
-    fn conclude(&mut self, exchange: &Exchange, tools: &mut Tools) {
-        let owed = exchange.gone.iter().filter(|own| !self.is_replaced(own));
-        let goodbyes: Vec<_> = owed.map(|own| own.record.clone()).collect();
-        self.send_goodbyes(&goodbyes, tools);
-        self.introduce(&exchange.changed, exchange.cause, tools);
     }
 
     /// Takes a draft back; its siblings in a unique set have to be announced again.

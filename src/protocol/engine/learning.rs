@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::protocol::cache::Applied;
 use crate::protocol::engine::Engine;
-use crate::protocol::engine::asking::Change;
 use crate::protocol::engine::state::LinkState;
+use crate::protocol::engine::subscription::Change;
 use crate::protocol::link::Arrival;
 use crate::protocol::link::LinkId;
 use crate::wire::Class;

@@ -51,17 +51,18 @@ impl Engine {
     }
 
     /// Takes note that the host was asleep, or cut off for a while: names are claimed and asked for
-    /// again on every link.
+    /// again on every link, and what was heard there before goes within five seconds unless it is
+    /// heard again.
     ///
     /// # RFC
     ///
-    /// 6762 §8.
+    /// 6762 §8, §10.3.
     pub fn wake(&mut self, now: Instant) {
         self.advance(now);
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
             self.place_all(link);
-            self.restart_questions(link);
+            self.doubt_all(link);
         }
         self.note_standings();
     }

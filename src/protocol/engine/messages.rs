@@ -89,6 +89,7 @@ impl Engine {
         } = state;
         let chance = &mut self.tools.chance;
         responder.handle_query(now, arrival, link, message, zone, chance);
+        self.counts.replies_refused += responder.take_refused();
     }
 }
 

@@ -15,11 +15,13 @@
 //! - `updates`: attributes that change
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration
-//! - `asking`: browses and lookups
+//! - `doubting`: what may not hold any more
+//! - `asking`: browses and lookups, each a `subscription`
 
 mod announcing;
 mod asking;
 mod conflicts;
+mod doubting;
 mod exchange;
 mod learning;
 mod links;
@@ -27,6 +29,7 @@ mod messages;
 mod publishing;
 mod standing;
 mod state;
+mod subscription;
 mod updates;
 
 use std::collections::BTreeMap;
@@ -37,14 +40,15 @@ use crate::config::Limits;
 use crate::dnssd::HostName;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
-use crate::protocol::engine::asking::Subscription;
 use crate::protocol::engine::standing::Chore;
 use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::state::Tools;
+use crate::protocol::engine::subscription::Subscription;
 use crate::protocol::event::Event;
 use crate::protocol::event::RecordEvent;
 use crate::protocol::event::Status;
+use crate::protocol::event::TypeEvent;
 use crate::protocol::link::LinkId;
 use crate::protocol::outbox::Outbox;
 use crate::protocol::outbox::Transmit;
@@ -99,6 +103,8 @@ pub struct Engine {
 pub enum Notice {
     /// For a browse, or the following of one instance.
     Browse(SubscriptionId, Event),
+    /// For a search for types of service.
+    Types(SubscriptionId, TypeEvent),
     /// For a question for records.
     Records(SubscriptionId, RecordEvent),
     /// For a registration.
@@ -118,6 +124,8 @@ pub struct Counts {
     pub echoes: u64,
     /// Names of ours that another host holds.
     pub conflicts: u64,
+    /// Replies to one host that were not given, because too many others waited.
+    pub replies_refused: u64,
     /// Changes of attributes that came too soon after others, and had to wait.
     pub updates_deferred: u64,
     /// Records refused because the cache of their link, or their source's part of it, was full.
@@ -162,8 +170,11 @@ impl Engine {
             let Some(state) = self.links.get_mut(&link) else {
                 continue;
             };
-            let won = state.handle_timeout(&mut self.tools);
-            self.note_won(link, &won);
+            let progress = state.handle_timeout(&mut self.tools);
+            self.note_won(link, &progress.won);
+            if progress.announced {
+                self.note_unannounced();
+            }
             self.ask(link);
         }
     }

@@ -14,9 +14,12 @@ use crate::error::Rejected;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::exchange::Cause;
 use crate::protocol::engine::standing::Standing;
+use crate::protocol::link::Link;
 use crate::protocol::link::LinkId;
 use crate::protocol::registry::Lineage;
 use crate::protocol::registry::RegistrationId;
+use crate::protocol::registry::Registry;
+use crate::protocol::zone::Draft;
 use crate::protocol::zone::NameId;
 use crate::wire::Name;
 
@@ -71,10 +74,12 @@ impl Engine {
         self.forget_standing(id);
         self.brakes.remove(&Lineage::Instance(id));
         self.brakes.remove(&Lineage::Proxy(id));
+        let wanted = self.registry.needs_host();
         for state in self.links.values_mut() {
-            state.set_drafts(Some(id), Vec::new(), Cause::Change, &mut self.tools);
+            let host = host_drafts(&self.registry, &state.link, wanted);
+            let changes = [(Some(id), Vec::new()), (None, host)];
+            state.set_drafts(changes, Cause::Change, &mut self.tools);
         }
-        self.place_host(Cause::Change);
     }
 
     /// Returns the name that a registration has by now.
@@ -87,7 +92,7 @@ impl Engine {
     pub(crate) fn place_everywhere(&mut self, id: RegistrationId, cause: Cause) {
         let drafts = self.registry.service_drafts(id);
         for state in self.links.values_mut() {
-            state.set_drafts(Some(id), drafts.clone(), cause, &mut self.tools);
+            state.set_drafts([(Some(id), drafts.clone())], cause, &mut self.tools);
         }
     }
 
@@ -95,7 +100,7 @@ impl Engine {
     pub(crate) fn place(&mut self, link: LinkId, id: RegistrationId, cause: Cause) {
         let drafts = self.registry.service_drafts(id);
         if let Some(state) = self.links.get_mut(&link) {
-            state.set_drafts(Some(id), drafts, cause, &mut self.tools);
+            state.set_drafts([(Some(id), drafts)], cause, &mut self.tools);
         }
     }
 
@@ -103,11 +108,8 @@ impl Engine {
     pub(crate) fn place_host(&mut self, cause: Cause) {
         let wanted = self.registry.needs_host();
         for state in self.links.values_mut() {
-            let drafts = match wanted {
-                true => self.registry.host_drafts(&state.link),
-                false => Vec::new(),
-            };
-            state.set_drafts(None, drafts, cause, &mut self.tools);
+            let drafts = host_drafts(&self.registry, &state.link, wanted);
+            state.set_drafts([(None, drafts)], cause, &mut self.tools);
         }
     }
 
@@ -134,5 +136,12 @@ impl Engine {
             let name = state.zone.find(&folded);
             name.is_some_and(|name| state.claims.contains(name))
         })
+    }
+}
+
+fn host_drafts(registry: &Registry, link: &Link, wanted: bool) -> Vec<Draft> {
+    match wanted {
+        true => registry.host_drafts(link),
+        false => Vec::new(),
     }
 }

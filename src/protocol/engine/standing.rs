@@ -41,6 +41,13 @@ impl Engine {
         }
     }
 
+    /// Marks the registrations that wait for their announcement.
+    pub(crate) fn note_unannounced(&mut self) {
+        let waiting = self.standings.iter();
+        let waiting = waiting.filter(|(_, standing)| !standing.announced);
+        self.dirty.extend(waiting.map(|(id, _)| *id));
+    }
+
     /// Marks a registration as one of which something may have changed.
     pub(crate) fn note_standing(&mut self, id: RegistrationId) {
         if let Some(standing) = self.standings.get(&id) {
@@ -82,7 +89,13 @@ impl Engine {
     }
 
     fn next_status(&mut self, id: RegistrationId) -> Option<Status> {
-        let announced = self.is_announced(id);
+        let mut announced = self.is_announced(id);
+        let before = self
+            .standings
+            .get(&id)
+            .is_some_and(|standing| standing.announced);
+        // An address that comes is announced under a name that is ours all the while.
+        announced |= before && !self.links.is_empty() && !self.is_claiming(id);
         let held = self.registry.get(id)?;
         let status = self
             .standings
@@ -111,9 +124,14 @@ impl Engine {
             })
     }
 
-    fn report_overdue(&mut self, id: RegistrationId) {
+    /// Tells whether a name that a registration needs is being probed for on any link.
+    fn is_claiming(&self, id: RegistrationId) -> bool {
         let mut links = self.links.values();
-        let claimed = links.any(|state| state.is_claiming(Some(id)) || state.is_claiming(None));
+        links.any(|state| state.is_claiming(Some(id)) || state.is_claiming(None))
+    }
+
+    fn report_overdue(&mut self, id: RegistrationId) {
+        let claimed = self.is_claiming(id);
         let Some(standing) = self.standings.get_mut(&id) else {
             return;
         };

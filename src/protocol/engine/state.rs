@@ -53,6 +53,15 @@ pub(crate) struct Tools {
     pub(crate) outbox: Outbox,
 }
 
+/// How far our own records came at one instant.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// The names that were won.
+    pub(crate) won: Vec<NameId>,
+    /// Something was announced.
+    pub(crate) announced: bool,
+}
+
 impl LinkState {
     pub(crate) fn new(link: Link, bounds: Bounds) -> Self {
         Self {
@@ -122,8 +131,8 @@ impl LinkState {
         unique.map(|draft| self.zone.find(&draft.record.name.folded()))
     }
 
-    /// Does what is due at the time of `tools`, and returns the names that were won.
-    pub(crate) fn handle_timeout(&mut self, tools: &mut Tools) -> Vec<NameId> {
+    /// Does what is due at the time of `tools`.
+    pub(crate) fn handle_timeout(&mut self, tools: &mut Tools) -> Progress {
         let now = tools.now;
         let due = self.claims.take_due(now);
         if !due.probe.is_empty() {
@@ -134,24 +143,29 @@ impl LinkState {
             self.win(&due.won, now);
         }
         let announced = self.take_announcements(tools);
-        if !announced.is_empty() {
+        let progress = Progress {
+            won: due.won,
+            announced: !announced.is_empty(),
+        };
+        if progress.announced {
             self.announce(announced, tools);
         }
         let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
         self.responder
             .handle_timeout(now, &self.link, &mut self.zone, writer, outbox);
-        due.won
+        progress
     }
 
-    /// Asks what is due, and returns the places of the questions that were asked.
+    /// Asks what is due, and returns the places of the questions that were asked, by us or by a
+    /// peer.
     pub(crate) fn ask(&mut self, most: usize, tools: &mut Tools) -> Vec<u32> {
         let due = self.questions.take_due(tools.now, &mut self.cache, most);
-        if !due.is_empty() {
-            let asked = (&self.questions, due.as_slice());
+        if !due.asked.is_empty() {
+            let asked = (&self.questions, due.asked.as_slice());
             let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
             querying::write(tools.now, &self.link, asked, &self.cache, writer, outbox);
         }
-        due
+        due.counted
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

@@ -52,6 +52,8 @@ struct Tracked {
     name: InstanceName,
     interface: Interface,
     listed: bool,
+    /// Decides which of several places it is reached at.
+    lot: u64,
     /// Where it is reached.
     chosen: Option<Srv>,
     /// The host whose addresses are asked for.
@@ -107,8 +109,7 @@ impl Browser {
         let Some(tracked) = self.tracked.get_mut(place).filter(|at| at.listed) else {
             return;
         };
-        let before = tracked.chosen.as_ref();
-        tracked.chosen = resolving::choose(desk.cache, tracked.name.name(), before, desk.chance);
+        tracked.chosen = resolving::choose(desk.cache, tracked.name.name(), tracked.lot);
         let host = tracked.chosen.as_ref().map(|srv| srv.target.clone());
         if tracked.host != host && host.is_some() {
             let before = std::mem::replace(&mut tracked.host, host.clone());
@@ -150,13 +151,6 @@ impl Browser {
         }
     }
 
-    /// Returns whether an instance is followed on a link.
-    pub(crate) fn follows(&self, link: LinkId, instance: &Name) -> bool {
-        let place = self.places.get(&(link, instance.clone()));
-        let tracked = place.and_then(|place| self.tracked.get(*place));
-        tracked.is_some_and(|tracked| tracked.listed)
-    }
-
     fn track(&mut self, instance: &Name, reported: Reported, desk: &mut Desk<'_>) {
         let Some(name) = InstanceName::from_name(instance) else {
             return;
@@ -168,6 +162,7 @@ impl Browser {
                 name,
                 interface: desk.interface.clone(),
                 listed: false,
+                lot: desk.chance.below(u64::MAX),
                 chosen: None,
                 host: None,
                 reported,

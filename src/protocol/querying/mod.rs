@@ -7,6 +7,7 @@
 //! - `questions`: all open questions of a link
 //! - `query`: the packets
 //! - `browser`: following the instances of a service type
+//! - `type_browser`: following which types there are
 //! - `resolving`: where one of them is reached
 //! - `lookup`: following the records of a name
 //! - `desk`: what both need of a link
@@ -18,6 +19,7 @@ mod query;
 mod questions;
 mod resolving;
 mod schedule;
+mod type_browser;
 
 pub(crate) use browser::Browser;
 pub use browser::Depth;
@@ -32,6 +34,7 @@ pub(crate) use resolving::TXT_ASKED_MAX;
 pub(crate) use schedule::First;
 pub(crate) use schedule::Schedule;
 pub(crate) use schedule::Turn;
+pub(crate) use type_browser::TypeBrowser;
 
 /// Names one browse or lookup for as long as the engine lives.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -47,6 +47,8 @@ pub(crate) struct Question {
     /// When another host last asked it.
     heard: Option<Instant>,
     watchers: BTreeSet<Watcher>,
+    /// Until when it is open without a watcher, if it is.
+    until: Option<Instant>,
 }
 
 /// Who wants to hear of changes to a question's answers.
@@ -59,12 +61,21 @@ pub(crate) struct Watcher {
 /// What the answers are to the one who watches.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Role {
-    /// Pointers to instances.
-    Instances,
+    /// Pointers to instances or types.
+    Pointers,
     /// Part of what resolves the instance that has this number with its browser.
     Detail(u32),
     /// Records wanted for themselves.
     Records,
+}
+
+/// The questions whose turn it was.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    /// Those to ask.
+    pub(crate) asked: Vec<u32>,
+    /// Those and the ones that a peer asked for us.
+    pub(crate) counted: Vec<u32>,
 }
 
 impl Questions {
@@ -92,24 +103,60 @@ impl Questions {
         first: First,
         chance: &mut Chance,
     ) {
-        let folded = name.folded();
-        if let Some(place) = self.place_of(&folded, record_type) {
-            self.question_mut(place).watchers.insert(watcher);
-            return;
-        }
+        let place = match self.place_of(&name.folded(), record_type) {
+            Some(place) => place,
+            None => {
+                let start = self.first_query_at(now, chance);
+                self.insert(name, record_type, Schedule::new(start, first), start)
+            }
+        };
+        self.question_mut(place).watchers.insert(watcher);
+    }
+
+    /// Sees to it that a question is open until an instant, whoever watches, and returns when it
+    /// may be asked.
+    pub(crate) fn open_until(
+        &mut self,
+        now: Instant,
+        name: &Name,
+        record_type: RecordType,
+        until: Instant,
+        chance: &mut Chance,
+    ) -> Instant {
         let start = self.first_query_at(now, chance);
-        let folded: Box<[u8]> = Box::from(&*folded);
+        let place = match self.place_of(&name.folded(), record_type) {
+            Some(place) => place,
+            None => {
+                let schedule = Schedule::new(start, First::Multicast);
+                self.insert(name, record_type, schedule, start)
+            }
+        };
+        let question = self.question_mut(place);
+        question.until = question.until.max(Some(until));
+        start
+    }
+
+    fn insert(
+        &mut self,
+        name: &Name,
+        record_type: RecordType,
+        schedule: Schedule,
+        start: Instant,
+    ) -> u32 {
+        let folded: Box<[u8]> = Box::from(&*name.folded());
         let place = self.slab.insert(Question {
             name: name.clone(),
             folded: folded.clone(),
             record_type,
-            schedule: Schedule::new(start, first),
+            schedule,
             asked_unicast: None,
             heard: None,
-            watchers: BTreeSet::from([watcher]),
+            watchers: BTreeSet::new(),
+            until: None,
         });
         self.by_name.entry(folded).or_default().push(place);
         self.timers.set(place, start);
+        place
     }
 
     /// Leaves a question; it closes with the last one who asked it.
@@ -123,14 +170,9 @@ impl Questions {
         if !question.watchers.is_empty() {
             return;
         }
-        self.slab.remove(place);
-        self.timers.cancel(place);
-        self.closed = true;
-        if let Some(places) = self.by_name.get_mut(&*folded) {
-            places.retain(|held| *held != place);
-            if places.is_empty() {
-                self.by_name.remove(&*folded);
-            }
+        match question.until {
+            Some(until) => self.timers.set_no_later(place, until),
+            None => self.remove(place),
         }
     }
 
@@ -187,8 +229,8 @@ impl Questions {
         }
     }
 
-    /// Asks everything from the start: the link came up.
-    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) {
+    /// Asks everything from the start: the link came up. Returns when that will be.
+    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) -> Instant {
         let start = self.first_query_at(now, chance);
         let places: Vec<_> = self.slab.keys().collect();
         for place in places {
@@ -196,37 +238,45 @@ impl Questions {
             question.schedule = Schedule::new(start, First::Unicast);
             self.timers.set_no_later(place, start);
         }
+        start
     }
 
-    /// Takes up to `most` questions that are to be asked at `now`; a peer's query stands for ours.
-    pub(crate) fn take_due(&mut self, now: Instant, cache: &mut Cache, most: usize) -> Vec<u32> {
-        let mut due = Vec::new();
-        while due.len() < most {
+    /// Takes up to `most` questions whose turn it is at `now`. What a peer has just asked counts as
+    /// asked.
+    pub(crate) fn take_due(&mut self, now: Instant, cache: &mut Cache, most: usize) -> Due {
+        let mut due = Due::default();
+        while due.counted.len() < most {
             let Some(place) = self.timers.pop(now) else {
                 break;
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
+            let over = question.until.is_none_or(|until| until <= now);
+            if question.watchers.is_empty() && over {
+                self.remove(place);
+                continue;
+            }
             let (folded, record_type) = (&*question.folded, question.record_type);
             let settled = cache.is_settled(folded, record_type);
             let refresh = cache.refresh_due(folded, record_type);
-            match question.schedule.turn(now, settled, refresh) {
-                Turn::Rest => {}
-                Turn::Wait(at) => self.timers.set(place, at),
-                Turn::Ask => {
-                    let left_to_peer = question.schedule.is_asked_by_peer(now);
-                    if question.schedule.wants_unicast() {
-                        question.asked_unicast = Some(now);
-                    }
-                    question.schedule.note_sent(now);
-                    cache.note_asked(folded, record_type, now);
-                    let refresh = cache.refresh_due(folded, record_type);
-                    if let Turn::Wait(at) = question.schedule.turn(now, settled, refresh) {
-                        self.timers.set(place, at);
-                    }
-                    if !left_to_peer {
-                        due.push(place);
-                    }
+            let mut turn = question.schedule.turn(now, settled, refresh);
+            if turn == Turn::Ask {
+                if !question.schedule.is_asked_by_peer(now) {
+                    due.asked.push(place);
                 }
+                due.counted.push(place);
+                if question.schedule.wants_unicast() {
+                    question.asked_unicast = Some(now);
+                }
+                question.schedule.note_sent(now);
+                cache.note_asked(folded, record_type, now);
+                let refresh = cache.refresh_due(folded, record_type);
+                turn = question.schedule.turn(now, settled, refresh);
+            }
+            let end = question.until.filter(|_| question.watchers.is_empty());
+            if let Turn::Wait(at) = turn {
+                self.timers.set(place, end.map_or(at, |end| end.min(at)));
+            } else if let Some(end) = end {
+                self.timers.set(place, end);
             }
         }
         due
@@ -286,6 +336,20 @@ impl Questions {
             is_wanted(record_type, question.record_type)
                 && question.asked_unicast.is_some_and(recent)
         })
+    }
+
+    fn remove(&mut self, place: u32) {
+        self.timers.cancel(place);
+        self.closed = true;
+        let Some(question) = self.slab.remove(place) else {
+            return;
+        };
+        if let Some(places) = self.by_name.get_mut(&question.folded) {
+            places.retain(|held| *held != place);
+            if places.is_empty() {
+                self.by_name.remove(&question.folded);
+            }
+        }
     }
 
     fn first_query_at(&mut self, now: Instant, chance: &mut Chance) -> Instant {

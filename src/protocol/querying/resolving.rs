@@ -6,50 +6,37 @@ use std::net::IpAddr;
 
 use crate::dnssd::TxtProperties;
 use crate::protocol::cache::Cache;
-use crate::protocol::chance::Chance;
 use crate::protocol::querying::Questions;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::RecordType;
 use crate::wire::Srv;
 
-/// Chooses where an instance is reached, given what was chosen before.
+/// Chooses where an instance is reached.
 ///
-/// The lowest priority wins; among equals each is as likely as its weight says, and what was chosen
-/// stays chosen while it is one of them. Where no weight says anything, the one that came last is
-/// the likeliest to be true: not every host flushes what it replaces. What its owner took back
-/// is used only while there is nothing else.
-pub(crate) fn choose(
-    cache: &Cache,
-    instance: &Name,
-    before: Option<&Srv>,
-    chance: &mut Chance,
-) -> Option<Srv> {
+/// The lowest priority wins; among equals each is as likely as its weight says, and the same `lot`
+/// makes the same choice while they are the same. Where no weight says anything, the one that came
+/// last is the likeliest to be true: not every host flushes what it replaces. What its owner took
+/// back is used only while there is nothing else.
+pub(crate) fn choose(cache: &Cache, instance: &Name, lot: u64) -> Option<Srv> {
     let held = cache.answers(&instance.folded(), RecordType::SRV);
     let all = held.filter_map(|cached| match &cached.record().rdata {
         Rdata::Srv(srv) => Some(((cached.is_leaving(), srv.priority), srv)),
         _ => None,
     });
-    let best = all.clone().map(|(rank, _)| rank).min()?;
-    let best: Vec<&Srv> = all
-        .filter(|(rank, _)| *rank == best)
-        .map(|(_, srv)| srv)
-        .collect();
-    let weight = |srv: &Srv| u64::from(srv.weight);
-    let total: u64 = best.iter().map(|srv| weight(srv)).sum();
-    if total == 0 {
-        return best.last().copied().cloned();
+    let first = all.clone().map(|(rank, _)| rank).min()?;
+    let best = all.filter(|(rank, _)| *rank == first).map(|(_, srv)| srv);
+    let total: u64 = best.clone().map(|srv| u64::from(srv.weight)).sum();
+    let Some(mut drawn) = lot.checked_rem(total) else {
+        return best.last().cloned();
+    };
+    for srv in best {
+        match drawn.checked_sub(u64::from(srv.weight)) {
+            Some(rest) => drawn = rest,
+            None => return Some(srv.clone()),
+        }
     }
-    if let Some(before) = before.filter(|before| best.contains(before)) {
-        return Some(before.clone());
-    }
-    let mut drawn = chance.below(total);
-    let chosen = best.into_iter().find(|srv| {
-        let hit = drawn < weight(srv);
-        drawn = drawn.saturating_sub(weight(srv));
-        hit
-    });
-    chosen.cloned()
+    None
 }
 
 /// Returns the addresses of a host, in ascending order, IPv4 first.
@@ -70,11 +57,12 @@ pub(crate) fn addresses(cache: &Cache, host: &Name) -> Vec<IpAddr> {
     addresses
 }
 
-/// Returns the TXT of an instance; an empty one once it is clear that there is none.
+/// Returns the TXT of an instance; an empty one once it is clear that there is none. Of several the
+/// one that came last counts.
 pub(crate) fn txt(instance: &Name, cache: &Cache, questions: &Questions) -> Option<TxtProperties> {
     let folded = instance.folded();
     let held = cache.answers(&folded, RecordType::TXT);
-    let newest = held.max_by_key(|cached| (!cached.is_leaving(), cached.received()));
+    let newest = held.max_by_key(|cached| !cached.is_leaving());
     if let Some(Rdata::Txt(txt)) = newest.map(|cached| &cached.record().rdata) {
         return Some(TxtProperties::from_wire(txt));
     }

@@ -54,10 +54,7 @@ pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
 
 /// Returns what we have to say to a question; a unique set comes whole or not at all.
 fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Vec<Answer> {
-    let held = zone.owner(name).records.iter().copied();
-    let usable = held.filter(|id| zone.is_usable(*id));
-    let matching = usable.filter(|id| zone.get(*id).record.record_type().matches(asked));
-    let found: Vec<_> = matching.map(Answer::Record).collect();
+    let found: Vec<_> = zone.answering(name, asked).map(Answer::Record).collect();
     if found.is_empty() && (zone.denies(name, asked) || is_nsec_wanted(zone, name, asked)) {
         return vec![Answer::Nsec(name)];
     }

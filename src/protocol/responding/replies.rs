@@ -25,6 +25,7 @@ pub(crate) struct Replies {
     waiting: Vec<Reply>,
     /// Answers in all of them.
     answers: usize,
+    refused: u64,
 }
 
 /// Answers for one host.
@@ -42,10 +43,20 @@ impl Replies {
     /// Lets a reply wait, if there is room.
     pub(crate) fn push(&mut self, reply: Reply) {
         let answers = self.answers + reply.answers.len();
-        if !reply.answers.is_empty() && answers <= ANSWERS_MAX {
-            self.answers = answers;
-            self.waiting.push(reply);
+        if reply.answers.is_empty() {
+            return;
         }
+        if answers > ANSWERS_MAX && !self.waiting.is_empty() {
+            self.refused += 1;
+            return;
+        }
+        self.answers = answers;
+        self.waiting.push(reply);
+    }
+
+    /// Takes out how many replies there was no room for.
+    pub(crate) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
     }
 
     /// Takes out what a host turns out to know.
@@ -136,6 +147,6 @@ impl Reply {
     }
 }
 
-/// Answers that wait at one time. A reply waits half a second at most, so this is eight packets of
-/// a thousand services each.
+/// Answers that wait at one time; a single reply may have more. It waits half a second at most, so
+/// this is the reply of a thousand services to eight hosts.
 const ANSWERS_MAX: usize = 8192;

@@ -124,6 +124,11 @@ impl Responder {
         }
     }
 
+    /// Takes out how many replies to one host there was no room for.
+    pub(crate) fn take_refused(&mut self) -> u64 {
+        self.replies.take_refused()
+    }
+
     /// Takes note of what was multicast over a family: whoever waited for it has it.
     pub(crate) fn note_multicast(&mut self, sent: &[Answer], family: Family) {
         for answer in sent {

@@ -1,4 +1,4 @@
-//! A search that goes on for as long as it is held.
+//! A search or question that goes on for as long as it is held.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use crate::runtime::Line;
 use crate::runtime::Opened;
 
 /// A search for the instances of a service type, or the following of one instance.
+pub type Browser = Subscription<Event>;
+
+/// A search or question that goes on: its events tell what is true, and what changes.
 ///
 /// As an iterator it waits for the next event, and ends when the [`Beacon`](crate::Beacon) stops.
 /// Dropping it ends the search.
@@ -31,13 +34,13 @@ use crate::runtime::Opened;
 /// }
 /// # Ok::<(), beacon::Error>(())
 /// ```
-#[must_use = "dropping a browser ends its search"]
-pub struct Browser {
-    opened: Opened<Event>,
+#[must_use = "dropping a subscription ends its search"]
+pub struct Subscription<E> {
+    opened: Opened<E>,
     line: Line,
 }
 
-/// The events of a [`Browser`] until a deadline.
+/// The events of a [`Subscription`] until a deadline.
 ///
 /// # Examples
 ///
@@ -52,21 +55,21 @@ pub struct Browser {
 /// # Ok::<(), beacon::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Within {
-    browser: Browser,
+pub struct Within<E> {
+    subscription: Subscription<E>,
     deadline: Instant,
 }
 
-impl Browser {
-    pub(crate) fn new(opened: Opened<Event>, line: Line) -> Self {
+impl<E> Subscription<E> {
+    pub(crate) fn new(opened: Opened<E>, line: Line) -> Self {
         Self { opened, line }
     }
 
     /// Makes it end after `time`, counted from this call.
     #[must_use]
-    pub fn within(self, time: Duration) -> Within {
+    pub fn within(self, time: Duration) -> Within<E> {
         Within {
-            browser: self,
+            subscription: self,
             deadline: Instant::now() + time,
         }
     }
@@ -74,42 +77,46 @@ impl Browser {
     /// Returns the next event; `None` when none came within `time`, or when the
     /// [`Beacon`](crate::Beacon) has stopped.
     #[must_use]
-    pub fn next_within(&self, time: Duration) -> Option<Event> {
+    pub fn next_within(&self, time: Duration) -> Option<E> {
         self.opened.events.recv_timeout(time).ok()
     }
 
     /// Lends the events, to be received from or selected on.
     #[must_use]
-    pub fn events(&self) -> &Receiver<Event> {
+    pub fn events(&self) -> &Receiver<E> {
         &self.opened.events
     }
 }
 
-impl Iterator for Browser {
-    type Item = Event;
+impl<E> Iterator for Subscription<E> {
+    type Item = E;
 
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<E> {
         self.opened.events.recv().ok()
     }
 }
 
-impl Iterator for Within {
-    type Item = Event;
+impl<E> Iterator for Within<E> {
+    type Item = E;
 
-    fn next(&mut self) -> Option<Event> {
-        self.browser.opened.events.recv_deadline(self.deadline).ok()
+    fn next(&mut self) -> Option<E> {
+        self.subscription
+            .opened
+            .events
+            .recv_deadline(self.deadline)
+            .ok()
     }
 }
 
-impl Drop for Browser {
+impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
         self.line.let_go(Gone::Subscription(self.opened.id));
     }
 }
 
-impl fmt::Debug for Browser {
+impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Browser")
+        f.debug_struct("Subscription")
             .field("waiting", &self.opened.events.len())
             .finish_non_exhaustive()
     }

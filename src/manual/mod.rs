@@ -1,0 +1,15 @@
+//! The manual: what stands in no single file.
+//!
+//! Documentation alone; there is nothing here to call.
+//!
+//! - [`architecture`]: the rooms of the house, and one packet's way through it
+//! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("rfc6762.md")]
+pub mod rfc6762 {}
+
+#[doc = include_str!("rfc6763.md")]
+pub mod rfc6763 {}

@@ -1,0 +1,130 @@
+//! The catalogue of rules, the tests that name them, and the pages of the manual that show both.
+//!
+//! `make conformance` goes further: it runs all tests and says which rules are shown by one that
+//! passed.
+
+mod catalogue;
+mod checks;
+mod outcomes;
+mod pages;
+mod scan;
+mod table;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use catalogue::Section;
+use scan::Test;
+
+#[test]
+fn the_catalogue_is_whole_and_names_files_that_exist() {
+    let sections = sections();
+
+    let mut ids = BTreeSet::new();
+    for section in &sections {
+        let place = format!("RFC {} §{}", section.rfc, section.number);
+        assert!(
+            !section.title.is_empty() && !section.asks.is_empty(),
+            "{place}"
+        );
+        assert!(!section.rules.is_empty(), "{place} asks nothing");
+        for file in &section.files {
+            assert!(root().join(file).is_file(), "{place}: {file} is not there");
+        }
+        for rule in &section.rules {
+            assert!(scan::is_id(&rule.id), "{} has not the form of ids", rule.id);
+            assert!(ids.insert(&rule.id), "{} stands twice", rule.id);
+            assert!(LEVELS.contains(&rule.level.as_str()), "{}", rule.id);
+            assert!(ROLES.contains(&rule.role.as_str()), "{}", rule.id);
+        }
+    }
+    assert_eq!(ids.len(), RULES);
+}
+
+#[test]
+fn a_test_names_rules_of_the_catalogue_and_no_others() {
+    let sections = sections();
+    let rules = sections.iter().flat_map(|section| &section.rules);
+    let known: BTreeSet<_> = rules.map(|rule| &rule.id).collect();
+
+    for test in tests() {
+        for id in &test.rules {
+            assert!(
+                known.contains(id),
+                "{}:{}: no rule is {id}",
+                test.file,
+                test.line
+            );
+        }
+    }
+}
+
+#[test]
+fn every_id_in_a_comment_belongs_to_a_test() {
+    let tests = tests();
+    let files: BTreeSet<_> = tests.iter().map(|test| test.file.as_str()).collect();
+
+    for file in files {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let written = text.lines().map(ids_in_comment).sum::<usize>();
+        let of_tests = tests.iter().filter(|test| test.file == file);
+        let taken = of_tests.map(|test| test.rules.len()).sum::<usize>();
+        assert_eq!(
+            written, taken,
+            "{file}: ids stand in the comments that the body of a test begins with"
+        );
+    }
+}
+
+#[test]
+fn the_pages_of_the_rfcs_say_what_is_so() {
+    let (sections, tests) = (sections(), tests());
+    let pages = [
+        ("rfc6762.md", "RFC 6762, Multicast DNS", &["6762"][..]),
+        (
+            "rfc6763.md",
+            "RFC 6763, DNS-Based Service Discovery; and what both take from RFC 1035",
+            &["6763", "1035"],
+        ),
+    ];
+
+    for (file, title, rfcs) in pages {
+        let path = root().join("src/manual").join(file);
+        let page = pages::page(title, rfcs, &sections, &tests);
+        if env::var("UPDATE").as_deref() == Ok("1") {
+            fs::write(&path, page).unwrap();
+        } else {
+            let written = fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                written == page,
+                "{file} is stale: UPDATE=1 cargo test --test conformance"
+            );
+        }
+    }
+}
+
+fn ids_in_comment(line: &str) -> usize {
+    let comment = line.trim().strip_prefix("// ").unwrap_or_default();
+    let words = comment.split([' ', ',', ':']);
+    words.filter(|word| scan::is_id(word)).count()
+}
+
+fn sections() -> Vec<Section> {
+    catalogue::read(root()).unwrap()
+}
+
+fn tests() -> Vec<Test> {
+    scan::tests(root())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Ids are never given up, so this number only grows.
+const RULES: usize = 285;
+
+const LEVELS: &[&str] = &["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
+const ROLES: &[&str] = &["querier", "responder", "both", "codec", "api"];
