@@ -9,6 +9,7 @@ use beacon::protocol::Engine;
 use beacon::protocol::Link;
 use beacon::wire::RecordType;
 
+use super::HOST;
 use super::INSTANCE;
 use super::PEER;
 use super::Packet;
@@ -127,6 +128,44 @@ fn two_hosts_with_records_too_large_to_propose_settle_who_has_the_name() {
         })
         .collect();
     assert_eq!(names.iter().filter(|has| **has).count(), 1, "{names:?}");
+}
+
+#[test]
+fn a_record_that_grows_larger_than_a_packet_is_announced_alone() {
+    // 6762-17-4, 6762-8.4-1
+    let mut world = World::new(6);
+    world.host("printer", &["192.0.2.1/24"]);
+    let id = register(&mut world, large(100));
+    world.run(secs(10));
+    let changed = world.time();
+    let properties = large(3000).properties().clone();
+    world
+        .with(0, |engine, now| engine.update_txt(now, id, &properties))
+        .unwrap();
+    world.run(secs(5));
+
+    let said = responses(&world, changed);
+    assert_eq!(said.len(), 2);
+    assert!(said.iter().all(|packet| packet.records().count() == 1));
+}
+
+#[test]
+fn a_record_too_large_to_propose_does_not_count_in_a_tie() {
+    // 6762-8.2.1-1, 6762-17-4
+    for (port, lost) in [(630, false), (632, true)] {
+        let mut world = World::new(7);
+        world.host("printer", &["192.0.2.1/24"]);
+        register(&mut world, large(3000));
+        world.run(ms(300));
+        let theirs = make::srv(INSTANCE, port, HOST);
+        world.send(PEER, &make::probe(INSTANCE, &[theirs]).bytes());
+        world.run(secs(5));
+
+        let pointer = make::ptr(TYPE, INSTANCE);
+        let said = responses(&world, ms(0));
+        let said = said.iter().find(|packet| answers(packet, &pointer));
+        assert_eq!(said.unwrap().at > secs(1), lost, "{port}");
+    }
 }
 
 #[test]

@@ -96,11 +96,6 @@ impl LinkState {
     /// Starts to claim a name again: another host used it, or the link was away.
     pub(crate) fn contest(&mut self, name: NameId, delay: Duration, tools: &mut Tools) {
         self.zone.set_verified(name, false);
-        for id in self.zone.behind(&[name]) {
-            if !self.zone.is_usable(id) {
-                self.announcer.cancel(id);
-            }
-        }
         if delay.is_zero() {
             self.claims.begin(name, tools.now, &mut tools.chance);
         } else {
