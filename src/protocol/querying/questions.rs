@@ -251,13 +251,13 @@ impl Questions {
         }
     }
 
-    /// Asks everything from the start: the link came up. Returns when that will be.
-    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) -> Instant {
+    /// Asks everything from the start. Returns when that will be.
+    pub(crate) fn restart(&mut self, now: Instant, first: First, chance: &mut Chance) -> Instant {
         let start = self.first_query_at(now, chance);
         let places: Vec<_> = self.slab.keys().collect();
         for place in places {
             let question = self.question_mut(place);
-            question.schedule = Schedule::new(start, First::Unicast);
+            question.schedule = Schedule::new(start, first);
             self.timers.set_no_later(place, start);
         }
         start
