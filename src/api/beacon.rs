@@ -29,6 +29,7 @@ use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::runtime::deadline;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -198,7 +199,7 @@ impl Beacon {
     ///
     /// [`Error::TimedOut`] when nobody said so in time; otherwise as for [`follow`](Self::follow).
     pub fn resolve(&self, instance: &InstanceName, within: Duration) -> Result<Instance, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline(within);
         let browser = self.follow(instance)?;
         loop {
             match browser.events().recv_deadline(deadline) {
@@ -251,9 +252,17 @@ impl Beacon {
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
-    /// and milliseconds as a rule.
-    pub fn shutdown(self, within: Duration) {
-        self.handle.stop(within);
+    /// and milliseconds as a rule. All threads are gone when it returns, with an error too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when the link took so little that not every goodbye was sent in time.
+    pub fn shutdown(self, within: Duration) -> Result<(), Error> {
+        if self.handle.stop(within) {
+            Ok(())
+        } else {
+            Err(Error::TimedOut { waited: within })
+        }
     }
 
     fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {
@@ -285,7 +294,7 @@ impl Question<'_> {
     /// time.
     fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
         let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
-        let mut until = Instant::now() + within;
+        let mut until = deadline(within);
         loop {
             match self.opened.events.recv_deadline(until) {
                 Ok(RecordEvent::Added { record, interface }) => {

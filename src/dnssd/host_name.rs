@@ -229,6 +229,7 @@ mod tests {
 
     #[test]
     fn a_host_in_another_domain_is_not_ours_to_find() {
+        // 6762-21-1
         for given in ["www.example.com", "192.0.2.7", "printer.local.example"] {
             let error = given.parse::<HostName>().unwrap_err();
             assert!(matches!(error, Error::Domain { given: it } if it == given));

@@ -50,7 +50,7 @@ pub(crate) static V4: Play = Play::new(Families::V4, |stage| {
     );
     let mixed = make::ask(SUBTYPES[1], RecordType::PTR).question_qu(SUBTYPES[2], RecordType::PTR);
     say(stage, "QM and QU", Voice::V4, &mixed);
-    stage.listen(200);
+    stage.listen(300);
     stage.tell("direct", Voice::V4, &make::ask(INSTANCE, RecordType::TXT));
     stage.expect("answer", Packet::is_response);
     stage.tell(

@@ -9,6 +9,7 @@ mod world;
 
 mod every_packet;
 mod rfc6763;
+mod s03_names;
 mod s05_asking_us;
 mod s06_1_denying;
 mod s06_7_legacy;

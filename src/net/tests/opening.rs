@@ -26,6 +26,7 @@ fn both_families_have_a_socket_on_the_port_side_by_side() {
 
 #[test]
 fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
+    // 6762-11-1
     in_namespace(|| {
         let v4 = MulticastSocket::open(Family::V4)?;
         let v6 = MulticastSocket::open(Family::V6)?;
@@ -55,6 +56,7 @@ fn groups_that_others_joined_are_not_asked_for() {
 
 #[test]
 fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
+    // 6762-15.1-1
     in_namespace(|| {
         make_links(1);
         let a0 = interface("a0");

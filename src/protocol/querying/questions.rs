@@ -13,12 +13,12 @@ use std::time::Instant;
 use crate::protocol::cache::Cache;
 use crate::protocol::cache::answers;
 use crate::protocol::chance::Chance;
+use crate::protocol::deadlines::Deadlines;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Schedule;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Turn;
 use crate::protocol::slab::Slab;
-use crate::protocol::timers::Timers;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -27,7 +27,7 @@ use crate::wire::RecordType;
 pub(crate) struct Questions {
     slab: Slab<Question>,
     by_name: HashMap<Box<[u8]>, Vec<u32>>,
-    timers: Timers<u32>,
+    timers: Deadlines,
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
     first: Option<Instant>,
@@ -46,20 +46,23 @@ pub(crate) struct Question {
     pub(crate) asked_unicast: Option<Instant>,
     /// When another host last asked it.
     heard: Option<Instant>,
+    /// Who wants its answers for themselves.
     watchers: BTreeSet<Watcher>,
+    /// Whose instances are resolved with its answers: a host may have thousands of them.
+    details: BTreeSet<Watcher>,
     /// Until when it is open without a watcher, if it is.
     until: Option<Instant>,
 }
 
 /// Who wants to hear of changes to a question's answers.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Watcher {
     pub(crate) subscription: SubscriptionId,
     pub(crate) role: Role,
 }
 
 /// What the answers are to the one who watches.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Role {
     /// Pointers to instances or types.
     Pointers,
@@ -83,7 +86,7 @@ impl Questions {
         Self {
             slab: Slab::default(),
             by_name: HashMap::new(),
-            timers: Timers::new(),
+            timers: Deadlines::default(),
             first: None,
             closed: false,
         }
@@ -110,7 +113,9 @@ impl Questions {
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
-        self.question_mut(place).watchers.insert(watcher);
+        self.question_mut(place)
+            .watching(watcher.role)
+            .insert(watcher);
     }
 
     /// Sees to it that a question is open until an instant, whoever watches, and returns when it
@@ -152,6 +157,7 @@ impl Questions {
             asked_unicast: None,
             heard: None,
             watchers: BTreeSet::new(),
+            details: BTreeSet::new(),
             until: None,
         });
         self.by_name.entry(folded).or_default().push(place);
@@ -166,8 +172,8 @@ impl Questions {
             return;
         };
         let question = self.question_mut(place);
-        question.watchers.remove(watcher);
-        if !question.watchers.is_empty() {
+        question.watching(watcher.role).remove(watcher);
+        if question.is_watched() {
             return;
         }
         match question.until {
@@ -187,13 +193,23 @@ impl Questions {
             .any(|question| is_wanted(record_type, question.record_type))
     }
 
-    /// Returns all who wait for records of this name and type.
+    /// Returns all who want records of this name and type for themselves.
     pub(crate) fn watchers(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
         let wanting = self
             .at(folded)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.watchers.iter().cloned())
+            .flat_map(|question| question.watchers.iter().copied())
+            .collect()
+    }
+
+    /// Returns all whose instances are resolved with records of this name and type.
+    pub(crate) fn details(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+        let wanting = self
+            .at(folded)
+            .filter(|question| is_wanted(record_type, question.record_type));
+        wanting
+            .flat_map(|question| question.details.iter().copied())
             .collect()
     }
 
@@ -251,7 +267,7 @@ impl Questions {
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
             let over = question.until.is_none_or(|until| until <= now);
-            if question.watchers.is_empty() && over {
+            if !question.is_watched() && over {
                 self.remove(place);
                 continue;
             }
@@ -272,7 +288,7 @@ impl Questions {
                 let refresh = cache.refresh_due(folded, record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
-            let end = question.until.filter(|_| question.watchers.is_empty());
+            let end = question.until.filter(|_| !question.is_watched());
             if let Turn::Wait(at) = turn {
                 self.timers.set(place, end.map_or(at, |end| end.min(at)));
             } else if let Some(end) = end {
@@ -375,6 +391,19 @@ impl Questions {
 
     fn question_mut(&mut self, place: u32) -> &mut Question {
         self.slab.get_mut(place).expect("indexed places are filled")
+    }
+}
+
+impl Question {
+    fn is_watched(&self) -> bool {
+        !self.watchers.is_empty() || !self.details.is_empty()
+    }
+
+    fn watching(&mut self, role: Role) -> &mut BTreeSet<Watcher> {
+        match role {
+            Role::Detail(_) => &mut self.details,
+            Role::Pointers | Role::Records => &mut self.watchers,
+        }
     }
 }
 
