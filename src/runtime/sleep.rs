@@ -21,8 +21,8 @@ impl Sleep {
         Self { ahead: ahead() }
     }
 
-    /// Tells whether there was a sleep since the last look: of the machine, or of this process, when
-    /// the loop woke long after it was `due` to.
+    /// Tells whether there was a sleep since the last look: of the machine, or of this process,
+    /// when the loop woke long after it was `due` to.
     pub(crate) fn is_over(&mut self, due: Option<Instant>, now: Instant) -> bool {
         let ahead = ahead();
         let slept = ahead.saturating_sub(self.ahead) > SLEEP_MIN;

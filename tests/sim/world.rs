@@ -283,7 +283,7 @@ impl World {
     fn deliver(&mut self, packet: &Rc<Packet>, to: &Rc<[usize]>) {
         let mut index = self.index.take().expect("one packet is read at a time");
         if let Ok(message) = Message::read(&packet.bytes, &mut index) {
-            self.invariants.note_heard(self.now, &message, to);
+            self.invariants.note_heard(self.now, packet, &message, to);
             let arrival = Arrival {
                 link: LINK,
                 source: packet.source,

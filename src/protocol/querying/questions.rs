@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -33,6 +34,8 @@ pub(crate) struct Questions {
     first: Option<Instant>,
     /// Whether a question was closed since somebody last wanted to know.
     closed: bool,
+    /// Questions closed lately, and before when each may not be asked again.
+    lately: VecDeque<(Box<[u8]>, RecordType, Instant)>,
 }
 
 /// One name and type that somebody here wants to know about.
@@ -89,6 +92,7 @@ impl Questions {
             timers: Deadlines::default(),
             first: None,
             closed: false,
+            lately: VecDeque::new(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Questions {
             Some(place) => place,
             None => {
                 let start = self.first_query_at(now, chance);
+                let start = start.max(self.earliest(now, &name.folded(), record_type));
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
@@ -128,10 +133,11 @@ impl Questions {
         until: Instant,
         chance: &mut Chance,
     ) -> Instant {
-        let start = self.first_query_at(now, chance);
+        let mut start = self.first_query_at(now, chance);
         let place = match self.place_of(&name.folded(), record_type) {
             Some(place) => place,
             None => {
+                start = start.max(self.earliest(now, &name.folded(), record_type));
                 let schedule = Schedule::new(start, First::Multicast);
                 self.insert(name, record_type, schedule, start)
             }
@@ -272,7 +278,7 @@ impl Questions {
                 continue;
             }
             let (folded, record_type) = (&*question.folded, question.record_type);
-            let settled = cache.is_settled(folded, record_type);
+            let settled = !question.is_for_anybody() && cache.is_settled(folded, record_type);
             let refresh = cache.refresh_due(folded, record_type);
             let mut turn = question.schedule.turn(now, settled, refresh);
             if turn == Turn::Ask {
@@ -366,6 +372,23 @@ impl Questions {
                 self.by_name.remove(&question.folded);
             }
         }
+        if let Some(earliest) = question.schedule.earliest() {
+            if self.lately.len() == LATELY_MAX {
+                self.lately.pop_front();
+            }
+            let closed = (question.folded, question.record_type, earliest);
+            self.lately.push_back(closed);
+        }
+    }
+
+    /// Returns before when a question that is not open may not be asked.
+    fn earliest(&mut self, now: Instant, folded: &[u8], record_type: RecordType) -> Instant {
+        self.lately.retain(|(.., earliest)| *earliest > now);
+        let mut same = self
+            .lately
+            .iter()
+            .filter(|(closed, of_type, _)| **closed == *folded && *of_type == record_type);
+        same.next_back().map_or(now, |(.., earliest)| *earliest)
     }
 
     fn first_query_at(&mut self, now: Instant, chance: &mut Chance) -> Instant {
@@ -405,6 +428,13 @@ impl Question {
             Role::Pointers | Role::Records => &mut self.watchers,
         }
     }
+
+    /// Tells whether any host may have an answer of its own, whatever one of them says: instances
+    /// are pointed to by shared records. RFC 6763 §4.1.
+    fn is_for_anybody(&self) -> bool {
+        let mut roles = self.watchers.iter().map(|watcher| &watcher.role);
+        roles.any(|role| *role == Role::Pointers)
+    }
 }
 
 /// The first question of a series waits this long at least, and at most. RFC 6762 §5.2.
@@ -413,6 +443,10 @@ const FIRST_DELAY_MAX: Duration = Duration::from_millis(120);
 
 /// How long a unicast response may take. RFC 6762 §6.
 const UNICAST_WINDOW: Duration = Duration::from_secs(2);
+
+/// Questions remembered after they were closed; a user who closes and opens more of them in one
+/// second may ask some of them twice in it.
+const LATELY_MAX: usize = 256;
 
 /// Tells whether a record of one type matters to a question for another: as an answer, or as the
 /// denial of one.
