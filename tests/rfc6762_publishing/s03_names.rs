@@ -82,8 +82,8 @@ fn a_service_that_is_renamed_is_taken_back_and_claimed_under_its_new_name() {
     let renamed = world.time();
     let new_name = "Hall Printer._ipp._tcp.local";
     let service = printer().with_instance(new_name.parse().unwrap()).unwrap();
-    world.with(0, |engine, now| engine.withdraw(now, id));
     register(&mut world, service);
+    world.with(0, |engine, now| engine.withdraw(now, id));
     world.run(secs(10));
 
     let said = responses(&world, renamed);
