@@ -115,4 +115,4 @@ impl Heard {
 
 /// How long a reason may be one: an answer waits 500 ms for known answers, 500 ms for company and a
 /// second for the one-second limit at most.
-pub(crate) const KEPT: Duration = Duration::from_millis(2_100);
+const KEPT: Duration = Duration::from_millis(2_100);
