@@ -15,6 +15,7 @@ use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
+use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::error::Rejected;
 use crate::protocol::Depth;
@@ -29,6 +30,7 @@ use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::runtime::deadline;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -74,7 +76,8 @@ impl Beacon {
     /// Publishes a service, under its name or, if another host has that, under the next one.
     ///
     /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which
-    /// name.
+    /// name. Attributes above [`TxtProperties::BYTES_ADVISED`] are published, with a warning in
+    /// the log.
     ///
     /// # Errors
     ///
@@ -82,6 +85,7 @@ impl Beacon {
     /// there are too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with
     /// each.
     pub fn register(&self, service: Service) -> Result<Registration, Rejected<Service>> {
+        warn_if_large(service.properties());
         let given = Box::new(service.clone());
         let answer = self.line().ask(|reply| Command::Register(given, reply));
         match answer {
@@ -198,7 +202,7 @@ impl Beacon {
     ///
     /// [`Error::TimedOut`] when nobody said so in time; otherwise as for [`follow`](Self::follow).
     pub fn resolve(&self, instance: &InstanceName, within: Duration) -> Result<Instance, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline(within);
         let browser = self.follow(instance)?;
         loop {
             match browser.events().recv_deadline(deadline) {
@@ -251,9 +255,17 @@ impl Beacon {
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
-    /// and milliseconds as a rule.
-    pub fn shutdown(self, within: Duration) {
-        self.handle.stop(within);
+    /// and milliseconds as a rule. All threads are gone when it returns, with an error too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when the link took so little that not every goodbye was sent in time.
+    pub fn shutdown(self, within: Duration) -> Result<(), Error> {
+        if self.handle.stop(within) {
+            Ok(())
+        } else {
+            Err(Error::TimedOut { waited: within })
+        }
     }
 
     fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {
@@ -265,6 +277,15 @@ impl Beacon {
 
     fn line(&self) -> &Line {
         self.handle.line()
+    }
+}
+
+/// Warns of attributes that do not fit into one packet: they arrive in fragments, of which one lost
+/// loses all. RFC 6762 §17, RFC 6763 §6.2.
+pub(crate) fn warn_if_large(properties: &TxtProperties) {
+    let (bytes, advised) = (properties.bytes_len(), TxtProperties::BYTES_ADVISED);
+    if bytes > advised {
+        log::warn!("attributes of {bytes} bytes do not fit into one packet; keep to {advised}");
     }
 }
 
@@ -285,7 +306,7 @@ impl Question<'_> {
     /// time.
     fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
         let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
-        let mut until = Instant::now() + within;
+        let mut until = deadline(within);
         loop {
             match self.opened.events.recv_deadline(until) {
                 Ok(RecordEvent::Added { record, interface }) => {

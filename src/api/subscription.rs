@@ -10,6 +10,7 @@ use crate::protocol::Event;
 use crate::runtime::Gone;
 use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::runtime::deadline;
 
 /// A search for the instances of a service type, or the following of one instance.
 pub type Browser = Subscription<Event>;
@@ -70,7 +71,7 @@ impl<E> Subscription<E> {
     pub fn within(self, time: Duration) -> Within<E> {
         Within {
             subscription: self,
-            deadline: Instant::now() + time,
+            deadline: deadline(time),
         }
     }
 

@@ -25,7 +25,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
-    beacon.shutdown(FAREWELL_MAX);
+    if let Err(error) = beacon.shutdown(FAREWELL_MAX) {
+        log::warn!("not every goodbye was sent: {error}");
+    }
     // What became of them while it was told to end.
     let told = published
         .iter_mut()

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -24,6 +23,7 @@ use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
+use crate::runtime::deadline;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -95,7 +95,7 @@ impl Standing {
 
     /// Waits until the registration is announced, and returns its name.
     pub(crate) fn wait_announced(&self, within: Duration) -> Result<InstanceName, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline(within);
         let mut now = self.now.lock();
         loop {
             if now.stopped {

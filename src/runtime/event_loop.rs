@@ -25,6 +25,7 @@ use crate::runtime::handle::Door;
 use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
+use crate::runtime::sleep::Sleep;
 use crate::runtime::subscribers::Subscribers;
 use crate::runtime::subscribers::Told;
 
@@ -36,6 +37,7 @@ pub(crate) struct EventLoop {
     subscribers: Subscribers,
     inbox: Receiver<Command>,
     door: Arc<Door>,
+    sleep: Sleep,
 }
 
 impl EventLoop {
@@ -54,6 +56,7 @@ impl EventLoop {
             subscribers: Subscribers::new(event_places),
             inbox,
             door: Arc::clone(door),
+            sleep: Sleep::new(),
         }
     }
 
@@ -81,10 +84,11 @@ impl EventLoop {
     /// Sleeps until something comes or is due. The only place where the loop waits.
     fn wait(&mut self, events: &mut Events, conveyor: &Conveyor<'_>) {
         let busy = self.network.is_readable() && conveyor.has_free() || !self.inbox.is_empty();
+        let due = self.due();
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
-            self.until_due()
+            due.map(|due| due.saturating_duration_since(Instant::now()))
         };
         if let Err(error) = self.poll.poll(events, timeout) {
             let interrupted = error.kind() == std::io::ErrorKind::Interrupted;
@@ -95,16 +99,20 @@ impl EventLoop {
         }
         // What was handed over before the bell is seen from here on, what comes later rings again.
         self.door.bell().hear();
+        let now = Instant::now();
+        if self.sleep.is_over(due, now) {
+            log::info!("awake after a sleep: names are claimed and asked for again");
+            self.engine.wake(now);
+        }
     }
 
-    fn until_due(&self) -> Option<Duration> {
+    fn due(&self) -> Option<Instant> {
         let due = [
             self.engine.poll_timeout(),
             self.network.poll_timeout(),
             self.subscribers.poll_timeout(),
         ];
-        let due = due.into_iter().flatten().min()?;
-        Some(due.saturating_duration_since(Instant::now()))
+        due.into_iter().flatten().min()
     }
 
     fn take_notice(&mut self, events: &Events, now: Instant) {
@@ -247,11 +255,18 @@ impl EventLoop {
             self.undo(gone, now);
         }
         self.engine.shutdown(now);
-        self.transmit(now);
         loop {
             let now = Instant::now();
             self.network.flush(&self.poll, now);
-            if self.network.waiting() == 0 || now >= deadline {
+            // One at a time: what the engine still has is not pushed out of a full queue.
+            while self.network.waiting() == 0 {
+                let Some(transmit) = self.engine.poll_transmit() else {
+                    return;
+                };
+                self.network.send(&transmit, now);
+            }
+            if now >= deadline {
+                self.door.note_cut_short();
                 return;
             }
             let retry = self

@@ -138,7 +138,7 @@ fn the_command_tells_the_name_that_it_took() {
 
 #[test]
 fn names_are_counted_up_until_one_is_free() {
-    // 6762-9-4; told by unicast within 250 ms of the third probe: 6762-8.1-8
+    // 6762-9-4, 6762-8.1-8: told by unicast within 250 ms of the third probe
     let Some(run) = TAKEN_TWICE.recording() else {
         return;
     };

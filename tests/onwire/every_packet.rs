@@ -34,7 +34,9 @@ fn every_query_and_response_goes_to_the_group_or_to_who_asked() {
 
 #[test]
 fn every_header_says_what_it_must_and_nothing_else() {
-    // 6762-6-4, 6762-6-5, 6762-18.1-4 to 6762-18.11-1
+    // 6762-6-4, 6762-6-5, 6762-18.1-3, 6762-18.1-4, 6762-18.2-1, 6762-18.3-1, 6762-18.4-1,
+    // 6762-18.4-2, 6762-18.5-1, 6762-18.6-1, 6762-18.7-1, 6762-18.8-1, 6762-18.9-1, 6762-18.10-1,
+    // 6762-18.11-1
     for packet in heard() {
         let (message, bytes) = (&packet.message, &packet.bytes);
         let truncated = u8::from(message.truncated) << 1;

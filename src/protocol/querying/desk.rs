@@ -30,12 +30,11 @@ impl Desk<'_> {
     /// Asks for the records of a name on behalf of `watcher`.
     pub(crate) fn open(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
         for record_type in types {
-            let watcher = watcher.clone();
             self.questions.open(
                 self.now,
                 name,
                 *record_type,
-                watcher,
+                *watcher,
                 self.first,
                 self.chance,
             );

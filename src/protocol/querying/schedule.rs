@@ -70,14 +70,17 @@ impl Schedule {
         let Some(due) = [series, refresh].into_iter().flatten().min() else {
             return Turn::Rest;
         };
-        let due = self
-            .last_sent
-            .map_or(due, |sent| due.max(sent + DISTANCE_MIN));
+        let due = self.earliest().map_or(due, |earliest| due.max(earliest));
         if due <= now {
             Turn::Ask
         } else {
             Turn::Wait(due)
         }
+    }
+
+    /// Returns before when the question may not be asked again; nothing if it never was asked.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.last_sent.map(|sent| sent + DISTANCE_MIN)
     }
 
     /// Tells whether another host has asked for us. The first question of a series is never left to
