@@ -58,12 +58,14 @@ impl Engine {
     ///
     /// 6762 §8, §10.3.
     pub fn wake(&mut self, now: Instant) {
-        self.advance(now);
+        // Not what was due first: a probe whose answer was slept through has won nothing.
+        self.set_now(now);
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
             self.place_all(link);
             self.doubt_all(link);
         }
+        self.advance(now);
         self.note_standings();
     }
 
@@ -113,7 +115,9 @@ impl Engine {
         };
         let names: Vec<_> = state.zone.name_ids().collect();
         for name in names {
-            if state.zone.unique_at(name).next().is_some() && !state.claims.contains(name) {
+            // A claim that has not asked yet does so on the link as it is by then.
+            let idle = !state.claims.contains(name) || state.claims.is_contestable(name);
+            if idle && state.zone.unique_at(name).next().is_some() {
                 state.contest(name, std::time::Duration::ZERO, &mut self.tools);
             }
         }
