@@ -6,6 +6,7 @@ use beacon::Service;
 use beacon::ServiceType;
 use beacon::Status;
 use beacon::protocol::Depth;
+use beacon::protocol::Engine;
 use beacon::protocol::Link;
 use beacon::protocol::Notice;
 use beacon::wire::Header;
@@ -160,6 +161,34 @@ fn one_of_many_rescues_a_shared_record() {
     let types = types.filter(|record| record.name == ServiceType::enumeration());
     let ttls: Vec<_> = types.map(|record| record.ttl).collect();
     assert_eq!(ttls, [Ttl(0), Ttl(4500)]);
+}
+
+/// A host that fell asleep while it probed went on where it was, though nobody could have told it of
+/// a conflict meanwhile: it could even announce a name for which it heard no answer.
+#[test]
+fn a_host_that_slept_while_it_probed_begins_from_the_start() {
+    // 6762-8-1
+    let mut world = World::new(6);
+    let host = world.host("printer", &["192.0.2.1/24"]);
+    let service = Service::new("Printer", "_ipp._tcp", 631).unwrap();
+    world.with(host, |engine, now| engine.register(now, service).unwrap());
+    while world.sent(host, ms(0)).len() < 3 {
+        world.run(ms(10));
+    }
+
+    world.hosts[host].connected = false;
+    world.run(secs(60));
+    world.hosts[host].connected = true;
+    let woken = world.time();
+    world.with(host, Engine::wake);
+    world.run(ms(1000));
+
+    let sent = world.sent(host, woken);
+    let probes: Vec<_> = sent
+        .iter()
+        .map(|packet| packet.message.is_probe())
+        .collect();
+    assert_eq!(probes, [true, true, true, false]);
 }
 
 fn response(record: &Record) -> Vec<u8> {

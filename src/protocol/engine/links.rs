@@ -58,10 +58,15 @@ impl Engine {
     ///
     /// 6762 §8, §10.3.
     pub fn wake(&mut self, now: Instant) {
+        // Not what was due first: a probe whose answer was slept through has won nothing.
+        self.set_now(now);
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
-            self.wake_link(now, link);
+            self.place_all(link);
+            self.doubt_all(link);
         }
+        self.advance(now);
+        self.note_standings();
     }
 
     /// Takes note that one link was cut off for a while, such as by a cable that was pulled.
@@ -70,9 +75,10 @@ impl Engine {
     ///
     /// 6762 §8, §10.3.
     pub fn wake_link(&mut self, now: Instant, link: LinkId) {
-        self.advance(now);
+        self.set_now(now);
         self.place_all(link);
         self.doubt_all(link);
+        self.advance(now);
         self.note_standings();
     }
 
@@ -122,7 +128,9 @@ impl Engine {
         };
         let names: Vec<_> = state.zone.name_ids().collect();
         for name in names {
-            if state.zone.unique_at(name).next().is_some() && !state.claims.contains(name) {
+            // A claim that has not asked yet does so on the link as it is by then.
+            let idle = !state.claims.contains(name) || state.claims.is_contestable(name);
+            if idle && state.zone.unique_at(name).next().is_some() {
                 state.contest(name, Duration::ZERO, &mut self.tools);
             }
         }
