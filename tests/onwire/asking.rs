@@ -150,7 +150,7 @@ fn the_next_question_lists_what_is_known_with_the_time_that_is_left() {
     assert_eq!(known.keys(), ["One", "Short", "Two"]);
     assert_within(known.ttl("One"), ms(4_498_000)..=ms(4_499_000));
     assert_within(known.ttl("Short"), ms(3_000)..=ms(4_000));
-    // Foreign types are not even heard, and what was taken back is as good as gone: 6762-7.1-4
+    // Foreign types are not even heard, and what was taken back is as good as gone.
     assert!(
         second
             .message

@@ -107,7 +107,13 @@ impl Questions {
         chance: &mut Chance,
     ) {
         let place = match self.place_of(&name.folded(), record_type) {
-            Some(place) => place,
+            Some(place) if self.get(place).is_watched() => place,
+            Some(place) => {
+                let start = self.first_query_at(now, chance);
+                self.question_mut(place).schedule.restart(start);
+                self.timers.set_no_later(place, start);
+                place
+            }
             None => {
                 let start = self.first_query_at(now, chance);
                 self.insert(name, record_type, Schedule::new(start, first), start)
@@ -165,10 +171,16 @@ impl Questions {
         place
     }
 
-    /// Leaves a question; it closes with the last one who asked it.
-    pub(crate) fn close(&mut self, name: &Name, record_type: RecordType, watcher: &Watcher) {
-        let folded = name.folded();
-        let Some(place) = self.place_of(&folded, record_type) else {
+    /// Leaves a question; it closes with the last one who asked it, or a second after it was asked,
+    /// so that who asks it anew keeps the distance.
+    pub(crate) fn close(
+        &mut self,
+        now: Instant,
+        name: &Name,
+        record_type: RecordType,
+        watcher: &Watcher,
+    ) {
+        let Some(place) = self.place_of(&name.folded(), record_type) else {
             return;
         };
         let question = self.question_mut(place);
@@ -176,8 +188,11 @@ impl Questions {
         if question.is_watched() {
             return;
         }
-        match question.until {
-            Some(until) => self.timers.set_no_later(place, until),
+        question.until = question.until.filter(|until| *until > now);
+        let end = question.end().filter(|end| *end > now);
+        self.closed = true;
+        match end {
+            Some(end) => self.timers.set_no_later(place, end),
             None => self.remove(place),
         }
     }
@@ -189,8 +204,10 @@ impl Questions {
 
     /// Tells whether anybody here wants a record of this name and type.
     pub(crate) fn wants(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.at(folded)
-            .any(|question| is_wanted(record_type, question.record_type))
+        self.at(folded).any(|question| {
+            let open = question.is_watched() || question.until.is_some();
+            open && is_wanted(record_type, question.record_type)
+        })
     }
 
     /// Returns all who want records of this name and type for themselves.
@@ -266,7 +283,7 @@ impl Questions {
                 break;
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
-            let over = question.until.is_none_or(|until| until <= now);
+            let over = question.end().is_none_or(|end| end <= now);
             if !question.is_watched() && over {
                 self.remove(place);
                 continue;
@@ -288,7 +305,7 @@ impl Questions {
                 let refresh = cache.refresh_due(folded, record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
-            let end = question.until.filter(|_| !question.is_watched());
+            let end = question.end().filter(|_| !question.is_watched());
             if let Turn::Wait(at) = turn {
                 self.timers.set(place, end.map_or(at, |end| end.min(at)));
             } else if let Some(end) = end {
@@ -395,6 +412,11 @@ impl Questions {
 }
 
 impl Question {
+    /// Returns until when it is kept without a watcher.
+    fn end(&self) -> Option<Instant> {
+        self.until.max(self.schedule.quiet_until())
+    }
+
     fn is_watched(&self) -> bool {
         !self.watchers.is_empty() || !self.details.is_empty()
     }

@@ -70,9 +70,7 @@ impl Schedule {
         let Some(due) = [series, refresh].into_iter().flatten().min() else {
             return Turn::Rest;
         };
-        let due = self
-            .last_sent
-            .map_or(due, |sent| due.max(sent + DISTANCE_MIN));
+        let due = self.quiet_until().map_or(due, |quiet| due.max(quiet));
         if due <= now {
             Turn::Ask
         } else {
@@ -110,6 +108,11 @@ impl Schedule {
     /// Tells whether the next question asks for unicast answers.
     pub(crate) fn wants_unicast(&self) -> bool {
         self.sent == 0 && self.first == First::Unicast
+    }
+
+    /// Returns until when it must not be asked again, if it was asked.
+    pub(crate) fn quiet_until(&self) -> Option<Instant> {
+        self.last_sent.map(|sent| sent + DISTANCE_MIN)
     }
 
     /// Returns how often the series has asked.
