@@ -203,6 +203,26 @@ fn a_service_is_shown_to_people_in_columns() {
 }
 
 #[test]
+fn attributes_that_do_not_fit_into_a_packet_are_published_with_a_warning() {
+    // 6762-17-3, 6763-6.2-1
+    let kind = service_type('o');
+    for (strings, warns) in [(5, false), (6, true)] {
+        let values: Vec<_> = (0..strings)
+            .map(|n| format!("k{n}={}", "x".repeat(240)))
+            .collect();
+        let values = values.iter().map(String::as_str);
+        let arguments = ["publish", "Large", &kind, "80"].into_iter().chain(values);
+        let mut publisher = start(&arguments.collect::<Vec<_>>());
+        expect(&mut publisher, "announced");
+        publisher.terminate();
+
+        let rest = publisher.rest();
+        let warned = rest.iter().any(|line| line.contains("attributes of 14"));
+        assert_eq!(warned, warns, "{rest:?}");
+    }
+}
+
+#[test]
 fn without_a_type_the_services_of_every_type_are_shown() {
     let (kind, other) = (service_type('m'), service_type('n'));
     let mut browser = start(&["browse", "--json"]);

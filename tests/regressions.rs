@@ -3,12 +3,23 @@
 mod world;
 
 use beacon::Service;
+use beacon::ServiceType;
 use beacon::Status;
+use beacon::protocol::Depth;
 use beacon::protocol::Link;
 use beacon::protocol::Notice;
+use beacon::wire::Header;
+use beacon::wire::Name;
+use beacon::wire::Rdata;
+use beacon::wire::Record;
+use beacon::wire::Section;
+use beacon::wire::SrvTargets;
+use beacon::wire::Ttl;
+use beacon::wire::Writer;
 use world::LINK;
 use world::World;
 use world::ip;
+use world::ms;
 use world::secs;
 
 /// A service was reported as being probed for when its host got another address, and then never as
@@ -51,7 +62,7 @@ fn a_service_is_reported_as_announced_however_late_its_addresses_are() {
         engine.register(now, service("Two")).unwrap()
     });
     for n in 2..=4 {
-        world.run(world::ms(230));
+        world.run(ms(230));
         let link = Link::new(LINK, "eth0").with_address(ip("192.0.2.1"), 24);
         let link = link.with_address(ip(&format!("192.0.2.{n}")), 24);
         world.with(host, |engine, now| engine.set_link(now, link));
@@ -69,6 +80,93 @@ fn a_service_is_reported_as_announced_however_late_its_addresses_are() {
         ),
         "{last:?}"
     );
+}
+
+/// A host that marked its pointer as the only one ended a browse for good: nobody asked for the
+/// others any more.
+#[test]
+fn a_browse_goes_on_after_a_pointer_with_the_cache_flush_bit() {
+    let mut world = World::new(3);
+    let reader = world.host("reader", &["192.0.2.2/24"]);
+    let pointer: Name = "A._ipp._tcp.local".parse().unwrap();
+    let service_type: Name = "_ipp._tcp.local".parse().unwrap();
+    let mut pointer = Record::new(service_type, Ttl(4500), Rdata::Ptr(pointer));
+    pointer.cache_flush = true;
+
+    world.with(reader, |engine, now| {
+        engine
+            .browse(now, &"_ipp._tcp".parse().unwrap(), Depth::Names)
+            .unwrap()
+    });
+    world.run(ms(500));
+    world.send("192.0.2.9:5353", &response(&pointer));
+    world.run(secs(8));
+
+    let asked = world.sent(reader, ms(500));
+    let asked = asked
+        .iter()
+        .filter(|packet| !packet.message.questions.is_empty());
+    assert_eq!(asked.count(), 3);
+}
+
+/// A question that was closed and opened again, as when an instance moves to another host and back,
+/// was asked twice in a second.
+#[test]
+fn a_question_opened_again_is_not_asked_again_within_a_second() {
+    let mut world = World::new(4);
+    let reader = world.host("reader", &["192.0.2.2/24"]);
+    let service_type = "_ipp._tcp".parse().unwrap();
+
+    for _ in 0..30 {
+        let id = world.with(reader, |engine, now| {
+            engine.browse(now, &service_type, Depth::Names).unwrap()
+        });
+        world.run(ms(300));
+        world.with(reader, |engine, now| engine.stop(now, id));
+    }
+
+    let asked: Vec<_> = world
+        .sent(reader, ms(0))
+        .iter()
+        .map(|sent| sent.at)
+        .collect();
+    assert!(asked.len() >= 5, "{asked:?}");
+    assert!(
+        asked.windows(2).all(|pair| pair[1] - pair[0] >= secs(1)),
+        "{asked:?}"
+    );
+}
+
+/// When one host took back a record that others hold too, each of them said it again at the same
+/// instant.
+#[test]
+fn one_of_many_rescues_a_shared_record() {
+    let mut world = World::new(5);
+    let addresses: Vec<_> = (1..=20).map(|n| format!("192.0.2.{n}/24")).collect();
+    let mut ids = Vec::new();
+    for (n, address) in addresses.iter().enumerate() {
+        let host = world.host(&format!("host-{n}"), &[address]);
+        let service = Service::new(&format!("Printer {n}"), "_ipp._tcp", 631).unwrap();
+        ids.push(world.with(host, |engine, now| engine.register(now, service).unwrap()));
+    }
+    world.run(secs(10));
+    let withdrawn = world.time();
+
+    world.with(0, |engine, now| engine.withdraw(now, ids[0]));
+    world.run(secs(1));
+
+    let said = world.log.iter().filter(|packet| packet.at >= withdrawn);
+    let types = said.flat_map(|packet| &packet.message.answers);
+    let types = types.filter(|record| record.name == ServiceType::enumeration());
+    let ttls: Vec<_> = types.map(|record| record.ttl).collect();
+    assert_eq!(ttls, [Ttl(0), Ttl(4500)]);
+}
+
+fn response(record: &Record) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.begin(Header::RESPONSE, 1400, SrvTargets::Compressed);
+    writer.record(Section::Answer, record).unwrap();
+    writer.bytes().to_vec()
 }
 
 fn statuses(world: &World, host: usize) -> Vec<Status> {

@@ -15,6 +15,7 @@ use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
+use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::error::Rejected;
 use crate::protocol::Depth;
@@ -75,7 +76,8 @@ impl Beacon {
     /// Publishes a service, under its name or, if another host has that, under the next one.
     ///
     /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which
-    /// name.
+    /// name. Attributes above [`TxtProperties::BYTES_ADVISED`] are published, with a warning in
+    /// the log.
     ///
     /// # Errors
     ///
@@ -83,6 +85,7 @@ impl Beacon {
     /// there are too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with
     /// each.
     pub fn register(&self, service: Service) -> Result<Registration, Rejected<Service>> {
+        warn_if_large(service.properties());
         let given = Box::new(service.clone());
         let answer = self.line().ask(|reply| Command::Register(given, reply));
         match answer {
@@ -274,6 +277,15 @@ impl Beacon {
 
     fn line(&self) -> &Line {
         self.handle.line()
+    }
+}
+
+/// Warns of attributes that do not fit into one packet: they arrive in fragments, of which one lost
+/// loses all. RFC 6762 §17, RFC 6763 §6.2.
+pub(crate) fn warn_if_large(properties: &TxtProperties) {
+    let (bytes, advised) = (properties.bytes_len(), TxtProperties::BYTES_ADVISED);
+    if bytes > advised {
+        log::warn!("attributes of {bytes} bytes do not fit into one packet; keep to {advised}");
     }
 }
 

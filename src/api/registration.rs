@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+use crate::api::beacon::warn_if_large;
 use crate::dnssd::InstanceName;
 use crate::dnssd::TxtProperties;
 use crate::error::Error;
@@ -78,6 +79,7 @@ impl Registration {
     /// [`Error::Txt`] when one of them may not be published, and those published so far stay;
     /// [`Error::Busy`] and [`Error::Stopped`].
     pub fn update_txt(&self, properties: &TxtProperties) -> Result<(), Error> {
+        warn_if_large(properties);
         let (id, properties) = (self.registered.id, properties.clone());
         self.line
             .ask(|reply| Command::UpdateTxt(id, properties, reply))?

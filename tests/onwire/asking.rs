@@ -141,7 +141,7 @@ fn a_browser_on_a_link_that_is_up_wants_multicast_answers() {
 
 #[test]
 fn the_next_question_lists_what_is_known_with_the_time_that_is_left() {
-    // 6762-5.2-5, 6762-7.1-1, 6762-10.2-5
+    // 6762-5.2-5, 6762-7.1-1, 6762-7.1-4, 6762-10.2-5
     let Some(run) = KNOWN.recording() else { return };
 
     let second = queries(run).nth(1).unwrap();

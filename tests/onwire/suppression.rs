@@ -26,16 +26,16 @@ pub(crate) static KNOWN: Play = Play::new(Families::V4, |stage| {
         let known = make::ttl(pointer(subtype), ttl);
         stage.say(mark, Voice::V4, &ask(subtype).answer(known));
     }
-    for (mark, subtype, ttl) in [("2249", BELOW_HALF, 2249), ("0", NOTHING, 0)] {
-        let known = make::ttl(pointer(subtype), ttl);
-        stage.say(mark, Voice::V4, &ask(subtype).answer(known));
-        stage.expect("answer", |packet| packet.answers(subtype, RecordType::PTR));
-    }
     let known = make::held_back(make::ttl(make::srv(INSTANCE, 9000, HOST), 60));
     let asked = make::ask(INSTANCE, RecordType::SRV).answer(known);
     stage.say("SRV", Voice::V4, &asked);
     stage.listen(400);
     stage.mark("silence");
+    for (mark, subtype, ttl) in [("2249", BELOW_HALF, 2249), ("0", NOTHING, 0)] {
+        let known = make::ttl(pointer(subtype), ttl);
+        stage.say(mark, Voice::V4, &ask(subtype).answer(known));
+        stage.expect("answer", |packet| packet.answers(subtype, RecordType::PTR));
+    }
 });
 
 pub(crate) static IN_PARTS: Play = Play::new(Families::V4, |stage| {

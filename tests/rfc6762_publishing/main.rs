@@ -19,6 +19,7 @@ mod s08_probing;
 mod s09_conflicts;
 mod s10_goodbyes;
 mod s14_links;
+mod s15_sharing;
 mod s17_size;
 mod s18_format;
 

@@ -12,6 +12,8 @@ use beacon::wire::RecordType;
 use crate::form;
 use crate::keys;
 use crate::keys::NameKey;
+use crate::packet::MDNS_PORT;
+use crate::packet::Packet;
 
 /// The last few seconds on the link.
 #[derive(Debug, Default)]
@@ -51,7 +53,13 @@ pub(crate) enum Manner {
 
 impl Heard {
     /// Takes note of a message that reaches these hosts, in ascending order, at `now`.
-    pub(crate) fn note(&mut self, now: Duration, message: &Message<'_>, to: &Rc<[usize]>) {
+    pub(crate) fn note(
+        &mut self,
+        now: Duration,
+        packet: &Packet,
+        message: &Message<'_>,
+        to: &Rc<[usize]>,
+    ) {
         self.forget(now);
         if message.header().response {
             let weak = |record: &RecordRef<'_>| record.ttl().0 < form::own_ttl(record) / 2;
@@ -64,7 +72,7 @@ impl Heard {
             let mut proposed = message.authorities();
             let manner = if proposed.any(|record| record.name() == question.name()) {
                 Manner::Probe
-            } else if message.header().truncated {
+            } else if message.header().truncated && packet.source.port() == MDNS_PORT {
                 Manner::Unfinished
             } else if message.question_count() > 1 {
                 Manner::Several
@@ -107,4 +115,4 @@ impl Heard {
 
 /// How long a reason may be one: an answer waits 500 ms for known answers, 500 ms for company and a
 /// second for the one-second limit at most.
-pub(crate) const KEPT: Duration = Duration::from_millis(2_100);
+const KEPT: Duration = Duration::from_millis(2_100);

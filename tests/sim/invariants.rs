@@ -56,8 +56,14 @@ impl Invariants {
     }
 
     /// A message reaches these hosts, in ascending order.
-    pub(crate) fn note_heard(&mut self, now: Duration, message: &Message<'_>, to: &Rc<[usize]>) {
-        self.heard.note(now, message, to);
+    pub(crate) fn note_heard(
+        &mut self,
+        now: Duration,
+        packet: &Packet,
+        message: &Message<'_>,
+        to: &Rc<[usize]>,
+    ) {
+        self.heard.note(now, packet, message, to);
     }
 
     /// Checks a packet of a host with this link.

@@ -146,7 +146,7 @@ impl Liar<'_> {
 
     /// Repeats what was said lately, with a few bytes changed or the end cut off.
     fn spoil(&mut self) -> Option<Vec<u8>> {
-        let mut bytes = self.overheard?.to_vec();
+        let mut bytes = self.overheard.filter(|bytes| !bytes.is_empty())?.to_vec();
         for _ in 0..self.chance.below(4) {
             let place = self.chance.place(bytes.len());
             bytes[place] = self.chance.byte();

@@ -14,7 +14,6 @@ use beacon::wire::RecordType;
 use crate::form;
 use crate::form::Breach;
 use crate::heard::Heard;
-use crate::heard::KEPT;
 use crate::heard::Manner;
 use crate::heard::What;
 use crate::keys;
@@ -29,13 +28,15 @@ pub(crate) struct Pace {
     asked: HashMap<(Family, SetKey), Duration>,
     /// When its user, its link or its sleep last gave it a reason to speak of its own accord.
     moved: Option<Duration>,
-    probed: Option<Duration>,
+    /// Until when it may speak of its own accord.
+    lively: Duration,
 }
 
 impl Pace {
     /// Takes note that the host has a reason of its own to speak.
     pub(crate) fn note_move(&mut self, now: Duration) {
         self.moved = Some(now);
+        self.lively = self.lively.max(now + LIVELY);
     }
 
     pub(crate) fn moved(&self) -> Option<Duration> {
@@ -62,13 +63,17 @@ impl Pace {
         for record in message.all_records() {
             self.check_limit(host, packet, &record, heard)?;
         }
+        if packet.at <= self.lively {
+            // The announcement that was to come waits for a second after this.
+            self.lively = self.lively.max(packet.at + PUT_OFF);
+        }
         Ok(())
     }
 
     /// The same question is not asked twice in a second; probes have a clock of their own.
     fn check_query(&mut self, packet: &Packet, message: &Message<'_>) -> Result<(), Breach> {
         if message.authorities().len() > 0 {
-            self.probed = Some(packet.at);
+            self.lively = self.lively.max(packet.at + LIVELY);
             return Ok(());
         }
         for question in message.questions() {
@@ -132,7 +137,7 @@ impl Pace {
         record: &RecordRef<'_>,
         heard: &Heard,
     ) -> Result<(), Breach> {
-        if self.is_lively(packet.at) {
+        if packet.at <= self.lively {
             return Ok(());
         }
         let mut soonest: Option<Duration> = None;
@@ -162,12 +167,6 @@ impl Pace {
         }
     }
 
-    /// Tells whether the host may announce something of its own accord.
-    fn is_lively(&self, now: Duration) -> bool {
-        let recent = |at: &Duration| now <= *at + LIVELY;
-        self.moved.iter().chain(&self.probed).any(recent)
-    }
-
     fn has_moved_since(&self, before: Option<Duration>) -> bool {
         self.moved >= before && self.moved.is_some()
     }
@@ -191,8 +190,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How soon a record may be multicast again to defend it. RFC 6762 §6.
 const DEFENCE: Duration = Duration::from_millis(250);
 
-/// From its last probe to its last announcement a host takes 250 ms, a second and a bit; the
-/// one-second limit may hold it up as long again.
+/// From its last probe to its last announcement a host takes 250 ms, a second and a bit.
 const LIVELY: Duration = Duration::from_millis(2_500);
 
-const _: () = assert!(LIVELY.as_millis() > KEPT.as_millis());
+/// Whatever it says meanwhile puts off the next announcement by a second, or that and a bit.
+const PUT_OFF: Duration = Duration::from_millis(1_200);

@@ -226,7 +226,7 @@ impl World {
             self.traffic.count(n, &packet);
             self.examine(n, &packet);
         }
-        self.carry(packet);
+        self.carry(&packet);
     }
 
     /// Puts a host to sleep: it neither hears nor says anything.
@@ -259,7 +259,7 @@ impl World {
             // What it hears of its own goodbyes is nobody's business.
             self.hosts[n].browses[browse].id = None;
         }
-        self.with(n, |engine, now| engine.shutdown(now));
+        self.with(n, Engine::shutdown);
         self.settle(n);
         self.hosts[n].end();
     }
@@ -283,7 +283,7 @@ impl World {
     fn deliver(&mut self, packet: &Rc<Packet>, to: &Rc<[usize]>) {
         let mut index = self.index.take().expect("one packet is read at a time");
         if let Ok(message) = Message::read(&packet.bytes, &mut index) {
-            self.invariants.note_heard(self.now, &message, to);
+            self.invariants.note_heard(self.now, packet, &message, to);
             let arrival = Arrival {
                 link: LINK,
                 source: packet.source,
@@ -313,7 +313,7 @@ impl World {
         }
     }
 
-    fn carry(&mut self, packet: Rc<Packet>) {
+    fn carry(&mut self, packet: &Rc<Packet>) {
         let from = match packet.sender {
             Sender::Host(n) => Some(n),
             Sender::Liar | Sender::Census => None,
@@ -338,11 +338,11 @@ impl World {
             }
         }
         if !together.is_empty() {
-            let what = What::Arrival(Rc::clone(&packet), together.into());
+            let what = What::Arrival(Rc::clone(packet), together.into());
             self.push(self.now, what);
         }
         for (n, delay) in apart {
-            let what = What::Arrival(Rc::clone(&packet), [n].into());
+            let what = What::Arrival(Rc::clone(packet), [n].into());
             self.push(self.now + delay, what);
         }
     }

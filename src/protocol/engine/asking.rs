@@ -209,11 +209,12 @@ impl Engine {
         }
     }
 
-    /// Lets every subscription ask on a link.
-    pub(crate) fn join(&mut self, link: LinkId, first: First) {
+    /// Lets every subscription ask on a link that came up.
+    pub(crate) fn join(&mut self, link: LinkId) {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
+        let first = state.first();
         for subscription in self.subscriptions.values_mut() {
             subscription.join(&mut state.desk(&mut self.tools, first));
         }
@@ -233,9 +234,7 @@ impl Engine {
     /// Asks everything on a link from the start.
     pub(crate) fn restart_questions(&mut self, link: LinkId) {
         if let Some(state) = self.links.get_mut(&link) {
-            state
-                .questions
-                .restart(self.tools.now, &mut self.tools.chance);
+            state.restart_questions(&mut self.tools);
         }
     }
 

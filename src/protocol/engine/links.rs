@@ -11,7 +11,6 @@ use crate::protocol::engine::exchange::Cause;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::link::Link;
 use crate::protocol::link::LinkId;
-use crate::protocol::querying::First;
 
 impl Engine {
     /// Adds a link, or tells what has changed about one.
@@ -37,7 +36,7 @@ impl Engine {
         } else {
             self.links.insert(id, LinkState::new(link, self.bounds()));
             self.place_all(id);
-            self.join(id, First::Unicast);
+            self.join(id);
         }
         self.note_standings();
     }

@@ -63,7 +63,8 @@ impl Engine {
                 responder, zone, ..
             }) = self.links.get_mut(&arrival.link)
             {
-                responder.handle_response(now, arrival, message, zone);
+                let chance = &mut self.tools.chance;
+                responder.handle_response(now, arrival, message, zone, chance);
             }
         }
         self.learn(arrival, message);

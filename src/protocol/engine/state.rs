@@ -81,6 +81,21 @@ impl LinkState {
         Interface::new(self.link.id(), self.link.name().clone())
     }
 
+    /// Returns how a question that was open as the link came up is asked first. RFC 6762 §5.4.
+    pub(crate) fn first(&self) -> First {
+        if self.link.welcomes_unicast() {
+            First::Unicast
+        } else {
+            First::Multicast
+        }
+    }
+
+    /// Asks everything from the start: the link came up. Returns when that will be.
+    pub(crate) fn restart_questions(&mut self, tools: &mut Tools) -> Instant {
+        let first = self.first();
+        self.questions.restart(tools.now, first, &mut tools.chance)
+    }
+
     /// Returns what a subscription needs to follow things here.
     pub(crate) fn desk<'e>(&'e mut self, tools: &'e mut Tools, first: First) -> Desk<'e> {
         Desk {

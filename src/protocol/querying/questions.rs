@@ -262,13 +262,13 @@ impl Questions {
         }
     }
 
-    /// Asks everything from the start: the link came up. Returns when that will be.
-    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) -> Instant {
+    /// Asks everything from the start. Returns when that will be.
+    pub(crate) fn restart(&mut self, now: Instant, first: First, chance: &mut Chance) -> Instant {
         let start = self.first_query_at(now, chance);
         let places: Vec<_> = self.slab.keys().collect();
         for place in places {
             let question = self.question_mut(place);
-            question.schedule = Schedule::new(start, First::Unicast);
+            question.schedule = Schedule::new(start, first);
             self.timers.set_no_later(place, start);
         }
         start
@@ -289,7 +289,7 @@ impl Questions {
                 continue;
             }
             let (folded, record_type) = (&*question.folded, question.record_type);
-            let settled = cache.is_settled(folded, record_type);
+            let settled = !question.is_for_anybody() && cache.is_settled(folded, record_type);
             let refresh = cache.refresh_due(folded, record_type);
             let mut turn = question.schedule.turn(now, settled, refresh);
             if turn == Turn::Ask {
@@ -414,7 +414,7 @@ impl Questions {
 impl Question {
     /// Returns until when it is kept without a watcher.
     fn end(&self) -> Option<Instant> {
-        self.until.max(self.schedule.quiet_until())
+        self.until.max(self.schedule.earliest())
     }
 
     fn is_watched(&self) -> bool {
@@ -426,6 +426,13 @@ impl Question {
             Role::Detail(_) => &mut self.details,
             Role::Pointers | Role::Records => &mut self.watchers,
         }
+    }
+
+    /// Tells whether any host may have an answer of its own, whatever one of them says: instances
+    /// are pointed to by shared records. RFC 6763 §4.1.
+    pub(crate) fn is_for_anybody(&self) -> bool {
+        let mut roles = self.watchers.iter().map(|watcher| &watcher.role);
+        roles.any(|role| *role == Role::Pointers)
     }
 }
 

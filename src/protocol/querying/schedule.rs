@@ -70,12 +70,17 @@ impl Schedule {
         let Some(due) = [series, refresh].into_iter().flatten().min() else {
             return Turn::Rest;
         };
-        let due = self.quiet_until().map_or(due, |quiet| due.max(quiet));
+        let due = self.earliest().map_or(due, |earliest| due.max(earliest));
         if due <= now {
             Turn::Ask
         } else {
             Turn::Wait(due)
         }
+    }
+
+    /// Returns before when the question may not be asked again; nothing if it never was asked.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.last_sent.map(|sent| sent + DISTANCE_MIN)
     }
 
     /// Tells whether another host has asked for us. The first question of a series is never left to
@@ -108,11 +113,6 @@ impl Schedule {
     /// Tells whether the next question asks for unicast answers.
     pub(crate) fn wants_unicast(&self) -> bool {
         self.sent == 0 && self.first == First::Unicast
-    }
-
-    /// Returns until when it must not be asked again, if it was asked.
-    pub(crate) fn quiet_until(&self) -> Option<Instant> {
-        self.last_sent.map(|sent| sent + DISTANCE_MIN)
     }
 
     /// Returns how often the series has asked.

@@ -93,6 +93,7 @@ impl Responder {
         arrival: &Arrival,
         message: &Message<'_>,
         zone: &Zone,
+        chance: &mut Chance,
     ) {
         let family = arrival.family();
         for heard in message.all_records() {
@@ -101,7 +102,12 @@ impl Responder {
             };
             let ttl = zone.ttl(answer);
             if u64::from(heard.ttl().0) * 2 < u64::from(ttl.0) {
-                self.repeat(now, answer, family, zone);
+                // Others may hold a shared record too, and one of them is enough to rescue it.
+                let haste = match matching::are_unique(zone, &[answer]) {
+                    true => Haste::Prompt,
+                    false => Haste::Spread,
+                };
+                self.repeat(delay::due(haste, now, chance), answer, family, zone);
             } else if heard.ttl() >= ttl && arrival.is_multicast() {
                 // Others of its set still wait, and take it along, unless they were said too.
                 self.pending[family as usize].cancel(answer);
@@ -109,15 +115,15 @@ impl Responder {
         }
     }
 
-    /// Says again at once what others may have lost.
-    pub(crate) fn repeat(&mut self, now: Instant, answer: Answer, family: Family, zone: &Zone) {
+    /// Says again at `due` what others may have lost.
+    pub(crate) fn repeat(&mut self, due: Instant, answer: Answer, family: Family, zone: &Zone) {
         if !zone.stands(answer) {
             return;
         }
         let earliest = zone.earliest(answer, family, LIMIT);
         for member in zone.set_of(answer) {
             let pending = &mut self.pending[family as usize];
-            pending.want(member, Asker::Finished, now, earliest, true);
+            pending.want(member, Asker::Finished, due, earliest, true);
         }
     }
 
