@@ -26,7 +26,6 @@ use crate::protocol::RecordEvent;
 use crate::protocol::TypeEvent;
 use crate::runtime::Command;
 use crate::runtime::Figures;
-use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
@@ -135,7 +134,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Follow(instance, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Searches for the types of service that there are, whoever offers them. RFC 6763 §9.
@@ -145,7 +144,7 @@ impl Beacon {
     /// As for [`follow`](Self::follow).
     pub fn browse_types(&self) -> Result<Subscription<TypeEvent>, Error> {
         let opened = self.line().ask(Command::Types)??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Follows the records of a type at a name, whatever they are for.
@@ -180,7 +179,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Query(name, types, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Takes the hint that an instance could not be reached where it was said to be. What leads to
@@ -231,11 +230,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Query(name, types, reply))??;
-        let question = Question {
-            opened,
-            line: self.line(),
-        };
-        match question.gather(within)? {
+        match gather(&opened, within)? {
             Some(found) if found.is_empty() => Err(Error::NotFound {
                 name: host.to_string(),
             }),
@@ -272,7 +267,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Browse(service_type, depth, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     fn line(&self) -> &Line {
@@ -295,46 +290,33 @@ impl fmt::Debug for Beacon {
     }
 }
 
-/// A question for addresses that closes when it is dropped.
-struct Question<'b> {
-    opened: Opened<RecordEvent>,
-    line: &'b Line,
-}
-
-impl Question<'_> {
-    /// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
-    /// time.
-    fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
-        let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
-        let mut until = deadline(within);
-        loop {
-            match self.opened.events.recv_deadline(until) {
-                Ok(RecordEvent::Added { record, interface }) => {
-                    heard.insert(record.record_type());
-                    found.extend(address_of(&record).map(|address| Address { address, interface }));
-                }
-                Ok(RecordEvent::Denied { record_type, .. }) => drop(heard.insert(record_type)),
-                Ok(_) => {}
-                Err(error) if error.is_timeout() => break,
-                Err(_) => return Err(Error::Stopped),
+/// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
+/// time.
+fn gather(opened: &Opened<RecordEvent>, within: Duration) -> Result<Option<Vec<Address>>, Error> {
+    let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
+    let mut until = deadline(within);
+    loop {
+        match opened.events.recv_deadline(until) {
+            Ok(RecordEvent::Added { record, interface }) => {
+                heard.insert(record.record_type());
+                found.extend(address_of(&record).map(|address| Address { address, interface }));
             }
-            let rest = match heard.len() {
-                0 => continue,
-                ADDRESS_TYPES => BREATH,
-                _ => COMPANY,
-            };
-            until = until.min(Instant::now() + rest);
+            Ok(RecordEvent::Denied { record_type, .. }) => drop(heard.insert(record_type)),
+            Ok(_) => {}
+            Err(error) if error.is_timeout() => break,
+            Err(_) => return Err(Error::Stopped),
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok((!heard.is_empty()).then_some(found))
+        let rest = match heard.len() {
+            ADDRESS_TYPES => BREATH,
+            _ if !found.is_empty() => COMPANY,
+            _ => continue,
+        };
+        until = until.min(Instant::now() + rest);
     }
-}
-
-impl Drop for Question<'_> {
-    fn drop(&mut self) {
-        self.line.let_go(Gone::Subscription(self.opened.id));
-    }
+    found.sort_unstable();
+    found.dedup();
+    let known = !found.is_empty() || heard.len() == ADDRESS_TYPES;
+    Ok(known.then_some(found))
 }
 
 /// A and AAAA.

@@ -12,7 +12,6 @@ use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::protocol::Status;
 use crate::runtime::Command;
-use crate::runtime::Gone;
 use crate::runtime::Line;
 use crate::runtime::Registered;
 use crate::runtime::Standing;
@@ -87,12 +86,6 @@ impl Registration {
 
     fn standing(&self) -> &Arc<Standing> {
         &self.registered.standing
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.line.let_go(Gone::Registration(self.registered.id));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::Opened;
 use crate::runtime::command::Reply;
+use crate::runtime::command::Stay;
 use crate::runtime::conveyor::Conveyor;
 use crate::runtime::handle::Door;
 use crate::runtime::network::Network;
@@ -77,6 +78,7 @@ impl EventLoop {
             self.network.receive(&mut intakes, &mut conveyor);
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
+            self.transmit(now);
         };
         self.farewell(&mut events, deadline);
     }
@@ -138,8 +140,9 @@ impl EventLoop {
     fn apply(&mut self, conveyor: &mut Conveyor<'_>) {
         for _ in 0..PACKETS_A_TURN {
             let now = Instant::now();
+            self.handle_due(now);
             if self.engine.poll_timeout().is_some_and(|due| due <= now) {
-                self.handle_due(now);
+                break;
             }
             let Some(datagram) = conveyor.take() else {
                 return;
@@ -162,17 +165,23 @@ impl EventLoop {
     }
 
     fn transmit(&mut self, now: Instant) {
-        while let Some(transmit) = self.engine.poll_transmit() {
+        // What has no room stays in the engine: it is tried again after the next flush.
+        while self.network.has_room() {
+            let Some(transmit) = self.engine.poll_transmit() else {
+                return;
+            };
             self.network.send(&transmit, now);
         }
     }
 
     fn handle_commands(&mut self, now: Instant) {
-        for gone in self.door.take_gone() {
-            self.undo(gone, now);
-        }
         for _ in 0..COMMANDS_A_TURN {
-            let Ok(command) = self.inbox.try_recv() else {
+            let command = self.inbox.try_recv();
+            // What was dropped before a call was made is undone before the call is answered.
+            for gone in self.door.take_gone() {
+                self.undo(gone, now);
+            }
+            let Ok(command) = command else {
                 break;
             };
             self.handle_command(command, now);
@@ -184,28 +193,27 @@ impl EventLoop {
         match command {
             Command::Register(service, reply) => {
                 let name = service.instance().clone();
-                let answer = self.engine.register(now, *service);
-                let answer = answer.map(|id| self.subscribers.add_registration(id, name));
-                let made = answer.as_ref().ok().map(|made| Gone::Registration(made.id));
-                if reply.send(answer).is_err() {
-                    made.into_iter().for_each(|gone| self.undo(gone, now));
-                }
+                let made = self.engine.register(now, *service);
+                let door = &self.door;
+                let made = made.map(|id| self.subscribers.add_registration(id, name, door));
+                // Dropped where nobody waits for it any more, it undoes itself.
+                let _ = reply.send(made);
             }
             Command::Browse(service_type, depth, reply) => {
                 let id = self.engine.browse(now, &service_type, depth);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Follow(instance, reply) => {
                 let id = self.engine.resolve(now, &instance);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Types(reply) => {
                 let id = self.engine.browse_types(now);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Query(name, types, reply) => {
                 let id = self.engine.query(now, name, types);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::UpdateTxt(id, properties, reply) => {
                 answer(&reply, self.engine.update_txt(now, id, &properties));
@@ -218,21 +226,14 @@ impl EventLoop {
         }
     }
 
-    /// Answers one who opened a subscription; if he has lost patience, it is closed again.
-    fn open<E: Told>(
-        &mut self,
-        id: Result<SubscriptionId, Error>,
-        reply: &Reply<Opened<E>>,
-        now: Instant,
-    ) {
-        let made = id.as_ref().ok().copied();
+    /// Answers one who opened a subscription.
+    fn open<E: Told>(&mut self, id: Result<SubscriptionId, Error>, reply: &Reply<Opened<E>>) {
         let opened = id.map(|id| Opened {
-            id,
             events: self.subscribers.add(id),
+            _stay: Stay::new(&self.door, Gone::Subscription(id)),
         });
-        if let (Err(_), Some(id)) = (reply.send(opened), made) {
-            self.undo(Gone::Subscription(id), now);
-        }
+        // Dropped where nobody waits for it any more, it undoes itself.
+        let _ = reply.send(opened);
     }
 
     fn undo(&mut self, gone: Gone, now: Instant) {

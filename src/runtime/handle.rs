@@ -97,7 +97,7 @@ impl Handle {
             log::warn!("no interface has an address to speak from: waiting for one");
         }
 
-        let (commands, inbox) = bounded(config.limits.commands.max(1));
+        let (commands, inbox) = bounded(config.limits.commands.clamp(1, COMMANDS_MAX));
         let door = Arc::new(Door::new(waker));
         let roll = Arc::new(Roll::default());
         let event_loop = EventLoop::new(poll, network, engine, inbox, &door, config.limits.events);
@@ -197,12 +197,6 @@ impl Line {
             }
         })
     }
-
-    /// Tells the loop that a handle was dropped. Never waits.
-    pub(crate) fn let_go(&self, gone: Gone) {
-        self.door.gone.lock().push(gone);
-        self.door.bell.ring();
-    }
 }
 
 impl Door {
@@ -217,6 +211,12 @@ impl Door {
 
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    /// Tells the loop that a handle was dropped. Never waits.
+    pub(crate) fn let_go(&self, gone: Gone) {
+        self.gone.lock().push(gone);
+        self.bell.ring();
     }
 
     /// Returns when the farewell has to be over, once somebody wants the loop to stop.
@@ -289,6 +289,9 @@ fn system_host() -> HostName {
 
 /// Reading a packet takes about a microsecond: two readers keep up with what one loop can apply.
 const WORKERS_DEFAULT: usize = 2;
+
+/// Calls that can wait at most: their places are taken from the start.
+const COMMANDS_MAX: usize = 65_536;
 
 /// How long the farewell may take when a handle is dropped.
 const DROP_WITHIN: Duration = Duration::from_secs(2);

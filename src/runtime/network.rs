@@ -216,6 +216,11 @@ impl Network {
         }
     }
 
+    /// Tells whether another packet can be taken without one that waits being dropped for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lanes.iter().all(|lane| !lane.outbox.is_full())
+    }
+
     /// Returns how many packets wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.lanes.iter().map(|lane| lane.outbox.len()).sum()
@@ -299,8 +304,13 @@ impl Network {
         }
         let index = interface.index;
         if speaking {
-            self.used.insert(index, interface);
+            let running = interface.flags.running;
+            let before = self.used.insert(index, interface);
             engine.set_link(now, link);
+            if running && before.is_some_and(|before| !before.flags.running) {
+                // The cable was out: names may have been taken, and services gone, meanwhile.
+                engine.wake_link(now, LinkId(index));
+            }
         } else if self.used.contains_key(&index) {
             self.leave(index, engine, now);
         }

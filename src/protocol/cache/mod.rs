@@ -294,7 +294,7 @@ impl Cache {
     /// 6762 §5.2 (a unique answer ends the series), §6.1 (NSEC is an answer).
     pub(crate) fn is_settled(&self, folded: &[u8], record_type: RecordType) -> bool {
         self.answers(folded, record_type).any(Cached::is_unique)
-            || self.denials(folded, record_type).any(Cached::is_good)
+            || self.denials(folded, record_type).any(Cached::is_unique)
     }
 
     /// Tells whether the owner of a name said that it has no record of this type, and none is held.

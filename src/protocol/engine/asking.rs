@@ -165,7 +165,7 @@ impl Engine {
                 break;
             };
             let (folded, record_type) = (record.name.folded(), record.record_type());
-            if record.cache_flush {
+            if record.cache_flush || record.record_type() == RecordType::NSEC {
                 let chance = &mut self.tools.chance;
                 state.questions.reopen(now, &folded, record_type, chance);
             }

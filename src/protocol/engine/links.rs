@@ -3,6 +3,7 @@
 //! Read RFC 6762 §8 (a link that comes up: probe and announce), §8.4 (an address that changes:
 //! announce), §10.3 (a link that goes: forget what was heard there) and §14 (several links) first.
 
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::protocol::cache::Bounds;
@@ -57,12 +58,21 @@ impl Engine {
     ///
     /// 6762 §8, §10.3.
     pub fn wake(&mut self, now: Instant) {
-        self.advance(now);
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
-            self.place_all(link);
-            self.doubt_all(link);
+            self.wake_link(now, link);
         }
+    }
+
+    /// Takes note that one link was cut off for a while, such as by a cable that was pulled.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §8, §10.3.
+    pub fn wake_link(&mut self, now: Instant, link: LinkId) {
+        self.advance(now);
+        self.place_all(link);
+        self.doubt_all(link);
         self.note_standings();
     }
 
@@ -113,7 +123,7 @@ impl Engine {
         let names: Vec<_> = state.zone.name_ids().collect();
         for name in names {
             if state.zone.unique_at(name).next().is_some() && !state.claims.contains(name) {
-                state.contest(name, std::time::Duration::ZERO, &mut self.tools);
+                state.contest(name, Duration::ZERO, &mut self.tools);
             }
         }
     }
