@@ -122,6 +122,27 @@ fn an_unanswered_question_is_asked_after_gaps_that_double_up_to_an_hour() {
 }
 
 #[test]
+fn a_question_that_is_dropped_and_asked_anew_keeps_its_distance() {
+    // 6762-5.2-1
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let first = world.lookup(reader, "host.local", &[RecordType::A]);
+    world.run_until(secs(1), |world| !world.log.is_empty());
+    let asked = world.time();
+    world.stop(reader, first);
+    world.run(ms(500));
+    let second = world.lookup(reader, "host.local", &[RecordType::A]);
+    world.run_to(asked + ms(3500));
+    world.stop(reader, second);
+    world.run(secs(1));
+
+    let again = world.asked_at(reader, "host.local", RecordType::A);
+    let wanted = [0, 1000, 2000].map(|wait| asked + ms(wait));
+    assert_eq!(again, wanted, "a series of its own begins");
+    assert_eq!(world.hosts[reader].engine.open_questions(), 0);
+}
+
+#[test]
 fn the_first_query_waits_20_to_120_ms_spread_over_that_range() {
     // 6762-5.2-4
     let delays: Vec<Duration> = (0..200)

@@ -44,7 +44,7 @@ impl Desk<'_> {
     /// Leaves those questions to whoever else asks them.
     pub(crate) fn close(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
         for record_type in types {
-            self.questions.close(name, *record_type, watcher);
+            self.questions.close(self.now, name, *record_type, watcher);
         }
     }
 }

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -34,8 +33,6 @@ pub(crate) struct Questions {
     first: Option<Instant>,
     /// Whether a question was closed since somebody last wanted to know.
     closed: bool,
-    /// Questions closed lately, and before when each may not be asked again.
-    lately: VecDeque<(Box<[u8]>, RecordType, Instant)>,
 }
 
 /// One name and type that somebody here wants to know about.
@@ -92,7 +89,6 @@ impl Questions {
             timers: Deadlines::default(),
             first: None,
             closed: false,
-            lately: VecDeque::new(),
         }
     }
 
@@ -111,10 +107,15 @@ impl Questions {
         chance: &mut Chance,
     ) {
         let place = match self.place_of(&name.folded(), record_type) {
-            Some(place) => place,
+            Some(place) if self.get(place).is_watched() => place,
+            Some(place) => {
+                let start = self.first_query_at(now, chance);
+                self.question_mut(place).schedule.restart(start);
+                self.timers.set_no_later(place, start);
+                place
+            }
             None => {
                 let start = self.first_query_at(now, chance);
-                let start = start.max(self.earliest(now, &name.folded(), record_type));
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
@@ -133,11 +134,10 @@ impl Questions {
         until: Instant,
         chance: &mut Chance,
     ) -> Instant {
-        let mut start = self.first_query_at(now, chance);
+        let start = self.first_query_at(now, chance);
         let place = match self.place_of(&name.folded(), record_type) {
             Some(place) => place,
             None => {
-                start = start.max(self.earliest(now, &name.folded(), record_type));
                 let schedule = Schedule::new(start, First::Multicast);
                 self.insert(name, record_type, schedule, start)
             }
@@ -171,10 +171,16 @@ impl Questions {
         place
     }
 
-    /// Leaves a question; it closes with the last one who asked it.
-    pub(crate) fn close(&mut self, name: &Name, record_type: RecordType, watcher: &Watcher) {
-        let folded = name.folded();
-        let Some(place) = self.place_of(&folded, record_type) else {
+    /// Leaves a question; it closes with the last one who asked it, or a second after it was asked,
+    /// so that who asks it anew keeps the distance.
+    pub(crate) fn close(
+        &mut self,
+        now: Instant,
+        name: &Name,
+        record_type: RecordType,
+        watcher: &Watcher,
+    ) {
+        let Some(place) = self.place_of(&name.folded(), record_type) else {
             return;
         };
         let question = self.question_mut(place);
@@ -182,8 +188,11 @@ impl Questions {
         if question.is_watched() {
             return;
         }
-        match question.until {
-            Some(until) => self.timers.set_no_later(place, until),
+        question.until = question.until.filter(|until| *until > now);
+        let end = question.end().filter(|end| *end > now);
+        self.closed = true;
+        match end {
+            Some(end) => self.timers.set_no_later(place, end),
             None => self.remove(place),
         }
     }
@@ -195,8 +204,10 @@ impl Questions {
 
     /// Tells whether anybody here wants a record of this name and type.
     pub(crate) fn wants(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.at(folded)
-            .any(|question| is_wanted(record_type, question.record_type))
+        self.at(folded).any(|question| {
+            let open = question.is_watched() || question.until.is_some();
+            open && is_wanted(record_type, question.record_type)
+        })
     }
 
     /// Returns all who want records of this name and type for themselves.
@@ -272,7 +283,7 @@ impl Questions {
                 break;
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
-            let over = question.until.is_none_or(|until| until <= now);
+            let over = question.end().is_none_or(|end| end <= now);
             if !question.is_watched() && over {
                 self.remove(place);
                 continue;
@@ -294,7 +305,7 @@ impl Questions {
                 let refresh = cache.refresh_due(folded, record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
-            let end = question.until.filter(|_| !question.is_watched());
+            let end = question.end().filter(|_| !question.is_watched());
             if let Turn::Wait(at) = turn {
                 self.timers.set(place, end.map_or(at, |end| end.min(at)));
             } else if let Some(end) = end {
@@ -372,23 +383,6 @@ impl Questions {
                 self.by_name.remove(&question.folded);
             }
         }
-        if let Some(earliest) = question.schedule.earliest() {
-            if self.lately.len() == LATELY_MAX {
-                self.lately.pop_front();
-            }
-            let closed = (question.folded, question.record_type, earliest);
-            self.lately.push_back(closed);
-        }
-    }
-
-    /// Returns before when a question that is not open may not be asked.
-    fn earliest(&mut self, now: Instant, folded: &[u8], record_type: RecordType) -> Instant {
-        self.lately.retain(|(.., earliest)| *earliest > now);
-        let mut same = self
-            .lately
-            .iter()
-            .filter(|(closed, of_type, _)| **closed == *folded && *of_type == record_type);
-        same.next_back().map_or(now, |(.., earliest)| *earliest)
     }
 
     fn first_query_at(&mut self, now: Instant, chance: &mut Chance) -> Instant {
@@ -418,6 +412,11 @@ impl Questions {
 }
 
 impl Question {
+    /// Returns until when it is kept without a watcher.
+    fn end(&self) -> Option<Instant> {
+        self.until.max(self.schedule.earliest())
+    }
+
     fn is_watched(&self) -> bool {
         !self.watchers.is_empty() || !self.details.is_empty()
     }
@@ -431,7 +430,7 @@ impl Question {
 
     /// Tells whether any host may have an answer of its own, whatever one of them says: instances
     /// are pointed to by shared records. RFC 6763 §4.1.
-    fn is_for_anybody(&self) -> bool {
+    pub(crate) fn is_for_anybody(&self) -> bool {
         let mut roles = self.watchers.iter().map(|watcher| &watcher.role);
         roles.any(|role| *role == Role::Pointers)
     }
@@ -443,10 +442,6 @@ const FIRST_DELAY_MAX: Duration = Duration::from_millis(120);
 
 /// How long a unicast response may take. RFC 6762 §6.
 const UNICAST_WINDOW: Duration = Duration::from_secs(2);
-
-/// Questions remembered after they were closed; a user who closes and opens more of them in one
-/// second may ask some of them twice in it.
-const LATELY_MAX: usize = 256;
 
 /// Tells whether a record of one type matters to a question for another: as an answer, or as the
 /// denial of one.
