@@ -34,6 +34,7 @@ const LAMPS_AT: &str = "_hap._tcp.local";
 
 #[test]
 fn lamps_of_one_type_stay_in_sight_for_hours_with_little_talk() {
+    // 6762-10.2-6, 6762-5.2-9
     let mut world = World::new(1);
     for n in 1..=3 {
         let host = world.host(&format!("lamp{n}"), &[&format!("192.0.2.{n}/24")]);
@@ -57,6 +58,7 @@ fn lamps_of_one_type_stay_in_sight_for_hours_with_little_talk() {
 
 #[test]
 fn a_reflector_that_repeats_every_packet_late_changes_no_name() {
+    // 6762-9-2, 6762-8.2.1-3
     for delay in [1, 20, 260, 800] {
         let mut world = World::new(delay);
         let host = world.host("box", &["192.0.2.1/24"]);
@@ -92,6 +94,7 @@ fn a_reflector_that_repeats_every_packet_late_changes_no_name() {
 
 #[test]
 fn a_service_that_restarts_at_once_is_there_afterwards() {
+    // 6762-10.1-2
     let mut world = World::new(3);
     let host = world.host("printer", &["192.0.2.1/24"]);
     let reader = world.host("reader", &["192.0.2.2/24"]);
@@ -115,6 +118,7 @@ fn a_service_that_restarts_at_once_is_there_afterwards() {
 
 #[test]
 fn a_lookup_of_a_host_without_ipv6_is_over_at_once() {
+    // 6762-6.1-1, 6762-6.1-14
     let mut world = World::new(4);
     let host = world.host("printer", &["192.0.2.1/24"]);
     let reader = world.host("reader", &["192.0.2.2/24", "fe80::2/64"]);
@@ -139,6 +143,7 @@ fn a_lookup_of_a_host_without_ipv6_is_over_at_once() {
 
 #[test]
 fn clones_that_meet_late_part_their_names_and_are_both_found() {
+    // 6762-9-1, 6762-9-3
     let mut world = World::new(5);
     let one = world.host("camera", &["192.0.2.1/24"]);
     register(&mut world, one, "Camera", 80);
@@ -167,6 +172,7 @@ fn clones_that_meet_late_part_their_names_and_are_both_found() {
 
 #[test]
 fn a_name_of_any_text_is_found_as_it_was_given() {
+    // 6763-4.1.1-2, 6763-7-2
     for name in [
         "J. Smith's Printer",
         r#"Büro "2.0" \ (hinten)"#,
@@ -188,6 +194,7 @@ fn a_name_of_any_text_is_found_as_it_was_given() {
 
 #[test]
 fn twenty_who_share_a_type_do_not_answer_in_a_storm() {
+    // 6762-5.2-5, 6762-7.1-2
     let mut world = World::new(7);
     for n in 1..=20 {
         let host = world.host(&format!("host{n}"), &[&format!("192.0.2.{n}/24")]);
@@ -212,6 +219,7 @@ fn twenty_who_share_a_type_do_not_answer_in_a_storm() {
 
 #[test]
 fn a_device_with_one_broken_record_is_seen() {
+    // 6762-6.1-10, 1035-4.1.3-1
     let mut world = World::new(8);
     let reader = world.host("reader", &["192.0.2.2/24"]);
     world.browse(reader, LAMPS, Depth::Resolved);

@@ -11,6 +11,7 @@ use super::HOST;
 use super::INSTANCE;
 use super::PEER;
 use super::TYPE;
+use super::answers;
 use super::printer;
 use super::printing;
 use super::probes;
@@ -68,6 +69,36 @@ fn the_name_that_was_found_is_asked_for_first_after_a_restart() {
     let mut questions = first.message.questions.iter();
     assert!(questions.any(|question| question.name == make::name(&stored)));
     assert_eq!(statuses(&world).len(), 2, "probing, and announced");
+}
+
+#[test]
+fn a_service_that_is_renamed_is_taken_back_and_claimed_under_its_new_name() {
+    // 6763-4.1.1-4, 6762-8.4-2
+    let mut world = World::new(6);
+    world.host("printer", &["192.0.2.1/24"]);
+    let id = register(&mut world, printer());
+    world.run(secs(10));
+
+    let renamed = world.time();
+    let new_name = "Hall Printer._ipp._tcp.local";
+    let service = printer().with_instance(new_name.parse().unwrap()).unwrap();
+    register(&mut world, service);
+    world.with(0, |engine, now| engine.withdraw(now, id));
+    world.run(secs(10));
+
+    let said = responses(&world, renamed);
+    let old = make::ptr(TYPE, INSTANCE);
+    let gone = said.iter().find(|packet| answers(packet, &old)).unwrap();
+    let mut pointers = gone.message.answers.iter();
+    let goodbye = pointers.find(|record| record.same_record(&old)).unwrap();
+    assert_eq!((gone.at, goodbye.ttl.0), (renamed, 0));
+    let asked = probes(&world, renamed);
+    let names = asked.iter().flat_map(|packet| &packet.message.questions);
+    let names: BTreeSet<_> = names.map(|question| question.name.to_string()).collect();
+    assert_eq!((asked.len(), names), (3, [format!("{new_name}.")].into()));
+    let new = make::ptr(TYPE, new_name);
+    let announced = said.iter().filter(|packet| answers(packet, &new));
+    assert_eq!(announced.count(), 2);
 }
 
 #[test]

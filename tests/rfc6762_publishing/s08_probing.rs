@@ -358,7 +358,7 @@ fn records_are_sorted_before_the_first_difference_decides_a_tie() {
 
 #[test]
 fn an_equal_probe_changes_nothing() {
-    // 6762-8.2.1-3
+    // 6762-8.2.1-3, 6762-8.2-6: it comes compressed, and is compared in full
     let mut world = starting(14);
     world.run(ms(300));
     let first = probes(&world, ms(0))[0].clone();
