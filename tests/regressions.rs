@@ -47,6 +47,34 @@ fn a_service_stays_announced_when_its_host_gets_another_address() {
     assert_eq!(statuses(&world, host).len(), reported);
 }
 
+/// Of several addresses of a host only the last was taken back: the others seemed to be replaced
+/// by those that were about to go themselves.
+#[test]
+fn every_address_of_a_host_that_leaves_is_taken_back() {
+    // 6762-10.1-1
+    let mut world = World::new(1);
+    let addresses = ["192.0.2.1/24", "192.0.2.4/24", "192.0.2.5/24"];
+    let host = world.host("printer", &addresses);
+    let service = Service::new("Printer", "_ipp._tcp", 631).unwrap();
+    world.with(host, |engine, now| engine.register(now, service).unwrap());
+    world.run(secs(5));
+
+    let told = world.time();
+    world.with(host, Engine::shutdown);
+
+    let goodbyes = world.sent(host, told);
+    let records = goodbyes.iter().flat_map(|packet| packet.records());
+    let taken_back = records.filter(|record| record.ttl == Ttl::ZERO);
+    let mut gone: Vec<_> = taken_back
+        .filter_map(|record| match record.rdata {
+            Rdata::A(address) => Some(format!("{address}/24")),
+            _ => None,
+        })
+        .collect();
+    gone.sort();
+    assert_eq!(gone, addresses);
+}
+
 /// A service was never reported as announced when its host got another address while its name was
 /// probed for, soon after a set of addresses was multicast.
 #[test]
