@@ -64,15 +64,16 @@ pub struct Limits {
     pub cache_records: usize,
     /// Bytes of memory for them, about. Default 16 MiB.
     pub cache_bytes: usize,
-    /// Services registered at one time. Default 1,024.
+    /// Services registered at one time. Default 1,024: ten times what a busy print server offers.
     pub registrations: usize,
     /// Browses and lookups open at one time. Default 1,280: 256 browses and 1,024 lookups.
     pub subscriptions: usize,
-    /// Events that wait for the reader of one subscription. Default 1,024; beyond it he is told
+    /// Events that wait for the reader of one subscription. Default 1,024, a burst of five hundred
+    /// instances; beyond it he is told
     /// that he [lagged](crate::Event::Lagged), and gets what is true by then.
     pub events: usize,
-    /// Calls that wait for the loop. Default 256; beyond it a call waits for a place until its
-    /// deadline.
+    /// Calls that wait for the loop. Default 256, at least as many threads as call at one time;
+    /// beyond it a call waits for a place until its deadline.
     pub commands: usize,
 }
 
@@ -99,7 +100,7 @@ impl Config {
         self
     }
 
-    /// Reads packets with so many threads; at least one. Default: two, or one where there is one
+    /// Reads packets with so many threads, 1 to 16. Default: two, or one where there is one
     /// core.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {

@@ -10,10 +10,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The interface index that names a link while it exists.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::LinkId;
+///
+/// assert!(LinkId(2) < LinkId(3), "links are listed by index");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LinkId(pub u32);
 
 /// The address family that carries a packet.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::Family;
+///
+/// assert_eq!(Family::of([192, 0, 2, 1].into()), Family::V4);
+/// assert_eq!(Family::V6.header_bytes(), 48);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Family {
     /// IPv4, group 224.0.0.251.
@@ -199,6 +216,20 @@ impl fmt::Debug for Link {
 }
 
 /// Where a message came from.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::{Arrival, LinkId};
+///
+/// let arrival = Arrival {
+///     link: LinkId(2),
+///     source: "192.0.2.9:5353".parse()?,
+///     destination: "224.0.0.251".parse()?,
+/// };
+/// assert_eq!(arrival.source.port(), 5353);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     /// The link that it came in by.

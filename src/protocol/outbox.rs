@@ -16,6 +16,19 @@ use crate::protocol::link::Link;
 use crate::protocol::link::LinkId;
 
 /// A packet for the owner of the engine to send.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::{Destination, Transmit};
+///
+/// fn show(transmit: &Transmit<'_>) -> String {
+///     match transmit.to {
+///         Destination::Group => format!("{} bytes to all", transmit.bytes.len()),
+///         Destination::Host(host) => format!("{} bytes to {host}", transmit.bytes.len()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Transmit<'e> {
     /// The link to send it by.
@@ -31,6 +44,16 @@ pub struct Transmit<'e> {
 }
 
 /// Whom a packet is for.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::Destination;
+///
+/// let to = Destination::Host("192.0.2.9:5353".parse()?);
+/// assert_ne!(to, Destination::Group);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Destination {
     /// The group of the family, port 5353.
@@ -40,6 +63,16 @@ pub enum Destination {
 }
 
 /// What may be done with a packet that cannot be sent at once.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::Importance;
+///
+/// fn may_be_dropped(importance: Importance) -> bool {
+///     importance == Importance::Answer
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Importance {
     /// An answer: who still wants it will ask again, so it may be dropped when too much waits.

@@ -25,6 +25,21 @@ use crate::wire::Record;
 use crate::wire::Srv;
 
 /// Names one registration for as long as the engine lives.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use beacon::protocol::Engine;
+/// use beacon::{HostName, Limits, Service};
+///
+/// let now = Instant::now();
+/// let mut engine = Engine::new(HostName::from_system("peer"), Limits::default(), 42, now);
+/// let printer = engine.register(now, Service::new("Printer", "_ipp._tcp", 631)?)?;
+/// engine.withdraw(now, printer);
+/// # Ok::<(), beacon::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RegistrationId(pub(crate) u64);
 

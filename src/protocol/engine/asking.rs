@@ -269,7 +269,7 @@ impl Engine {
         self.advance(now);
         let limit = self.limits.subscriptions;
         if self.subscriptions.len() >= limit {
-            let what = "browses and lookups";
+            let what = "subscriptions";
             return Err(Error::Limit { what, limit });
         }
         let id = SubscriptionId(self.next_subscription);

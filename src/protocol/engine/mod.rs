@@ -98,6 +98,17 @@ pub struct Engine {
 }
 
 /// An event, and whom it is for.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::Event;
+/// use beacon::protocol::Notice;
+///
+/// fn is_found(notice: &Notice) -> bool {
+///     matches!(notice, Notice::Browse(_, Event::Found(_)))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -112,6 +123,19 @@ pub enum Notice {
 }
 
 /// What the engine has seen and done since it was made.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use beacon::protocol::Engine;
+/// use beacon::{HostName, Limits};
+///
+/// let host = HostName::from_system("peer");
+/// let engine = Engine::new(host, Limits::default(), 42, Instant::now());
+/// assert_eq!(engine.counts().messages, 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Counts {

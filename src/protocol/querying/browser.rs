@@ -39,6 +39,15 @@ pub(crate) struct Browser {
 }
 
 /// How much a browser wants to know of each instance.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::protocol::Depth;
+///
+/// let wanted = Depth::Names;
+/// assert_ne!(wanted, Depth::Resolved);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Depth {
     /// Names alone.

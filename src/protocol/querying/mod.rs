@@ -37,5 +37,20 @@ pub(crate) use schedule::Turn;
 pub(crate) use type_browser::TypeBrowser;
 
 /// Names one browse or lookup for as long as the engine lives.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use beacon::protocol::{Depth, Engine};
+/// use beacon::{HostName, Limits};
+///
+/// let now = Instant::now();
+/// let mut engine = Engine::new(HostName::from_system("peer"), Limits::default(), 42, now);
+/// let browse = engine.browse(now, &"_ipp._tcp".parse()?, Depth::Names)?;
+/// engine.stop(now, browse);
+/// # Ok::<(), beacon::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriptionId(pub(crate) u64);
