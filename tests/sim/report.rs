@@ -7,6 +7,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use crate::keys;
@@ -147,7 +148,7 @@ pub(crate) fn for_each_seed<T: Send>(few: u64, scenario: impl Fn(u64) -> T + Syn
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut done: Vec<(u64, Option<T>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        let all = workers.into_iter().map(|worker| worker.join());
+        let all = workers.into_iter().map(ScopedJoinHandle::join);
         all.flat_map(|done| done.expect("failures are caught"))
             .collect()
     });

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use beacon::HostName;
 use beacon::Service;
+use beacon::TxtProperties;
 use beacon::protocol::Depth;
 use beacon::protocol::Family;
 use beacon::protocol::Link;
@@ -122,7 +123,7 @@ impl Storm {
         self.world.link.heal();
         self.world.link.set_quality(Quality::PERFECT);
         for (_, n) in std::mem::take(&mut self.sleepers) {
-            self.world.wake(n);
+            self.wake(n);
         }
         // What is on its way still belongs to the storm; so do names that nobody has won yet.
         self.world.run(LATE_MAX + Duration::from_secs(12));
@@ -148,8 +149,9 @@ impl Storm {
             (35..45, State::Up) => self.toggle_browse(n),
             (45..50, State::Up) => self.readdress(n),
             (50..53, State::Up) => self.flap(n),
-            (53..58, _) => self.cut(),
-            (58..63, _) => {
+            (53..56, State::Up) => self.update(n),
+            (56..60, _) => self.cut(),
+            (60..63, _) => {
                 self.note("the link is whole".to_owned());
                 self.world.link.heal();
             }
@@ -175,7 +177,7 @@ impl Storm {
             };
             let (at, n) = self.sleepers.swap_remove(place);
             self.world.run_until(at.max(self.world.now()));
-            self.world.wake(n);
+            self.wake(n);
         }
         self.world.run_until(end);
     }
@@ -304,6 +306,35 @@ impl Storm {
             self.world.with(n, |engine, now| engine.withdraw(now, id));
         }
         self.world.settle(n);
+    }
+
+    /// Changes the attributes of a service.
+    fn update(&mut self, n: usize) {
+        let published = self.world.hosts[n].services.last_mut();
+        let Some((published, id)) = published.and_then(|held| held.id.map(|id| (held, id))) else {
+            return;
+        };
+        let mut properties = TxtProperties::new();
+        let value = [b'a' + self.chance.byte() % 26];
+        let inserted = properties.insert("u", Some(&value));
+        inserted.expect("a property");
+        let service = published.service.clone().with_properties(&properties);
+        published.service = service.expect("small properties");
+        let instance = published.service.instance().clone();
+        self.note(format!("host {n} updates {instance} to {properties:?}"));
+        let updated = self
+            .world
+            .with(n, |engine, now| engine.update_txt(now, id, &properties));
+        updated.expect("small properties");
+        self.world.settle(n);
+    }
+
+    /// Wakes a host up; its engine may be told, or have to find out.
+    fn wake(&mut self, n: usize) {
+        match self.chance.per_mille(500) {
+            true => self.world.rouse(n),
+            false => self.world.wake(n),
+        }
     }
 
     fn toggle_browse(&mut self, n: usize) {
@@ -453,7 +484,7 @@ const STORM_MAX: Duration = Duration::from_secs(60);
 /// By then a host that was told nothing in the storm has asked again: its questions are at most as
 /// far apart as the storm was long, twice that if a neighbour's question stood for one of them. And
 /// whatever was said of hosts has outlived its two minutes.
-const SOON: Duration = Duration::from_secs(240);
+const SOON: Duration = Duration::from_secs(130);
 
 /// By then every pointer of the storm is forgotten, whoever left it. RFC 6762 §10.
 const FORGOTTEN: Duration = Duration::from_secs(4510);

@@ -226,7 +226,7 @@ impl World {
             self.traffic.count(n, &packet);
             self.examine(n, &packet);
         }
-        self.carry(packet);
+        self.carry(&packet);
     }
 
     /// Puts a host to sleep: it neither hears nor says anything.
@@ -244,6 +244,17 @@ impl World {
         self.meet_deadline(n);
     }
 
+    /// Wakes a host up and tells its engine: it probes and asks from the start.
+    pub(crate) fn rouse(&mut self, n: usize) {
+        self.journal
+            .note(self.now, format!("host {n} wakes up and knows it"));
+        self.hosts[n].state = State::Up;
+        self.invariants.forget_names(n);
+        self.oracle.doubt(n, self.now);
+        self.with(n, Engine::wake);
+        self.settle(n);
+    }
+
     /// Ends a host without a word.
     pub(crate) fn crash(&mut self, n: usize) {
         self.journal.note(self.now, format!("host {n} crashes"));
@@ -259,7 +270,7 @@ impl World {
             // What it hears of its own goodbyes is nobody's business.
             self.hosts[n].browses[browse].id = None;
         }
-        self.with(n, |engine, now| engine.shutdown(now));
+        self.with(n, Engine::shutdown);
         self.settle(n);
         self.hosts[n].end();
     }
@@ -313,7 +324,7 @@ impl World {
         }
     }
 
-    fn carry(&mut self, packet: Rc<Packet>) {
+    fn carry(&mut self, packet: &Rc<Packet>) {
         let from = match packet.sender {
             Sender::Host(n) => Some(n),
             Sender::Liar | Sender::Census => None,
@@ -338,11 +349,11 @@ impl World {
             }
         }
         if !together.is_empty() {
-            let what = What::Arrival(Rc::clone(&packet), together.into());
+            let what = What::Arrival(Rc::clone(packet), together.into());
             self.push(self.now, what);
         }
         for (n, delay) in apart {
-            let what = What::Arrival(Rc::clone(&packet), [n].into());
+            let what = What::Arrival(Rc::clone(packet), [n].into());
             self.push(self.now + delay, what);
         }
     }
