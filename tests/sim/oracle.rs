@@ -247,8 +247,8 @@ pub(crate) fn services<'h>(
         .filter_map(|(host, published)| Some((host, published, host.name_of(published)?)))
 }
 
-/// Whether what is gone or was changed may be listed still, as a crash or a loss leaves it until its
-/// TTL is over.
+/// Whether what is gone or was changed may be listed still, as a crash or a loss leaves it until
+/// its TTL is over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ghosts {
     Allowed,
