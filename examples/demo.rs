@@ -74,7 +74,7 @@ fn publish_and_find(clock: &Clock) -> Result<(), Box<dyn Error>> {
         clock.tell(format_args!("the other looked up {host} {found}"));
     }
 
-    publisher.shutdown(STEP_MAX);
+    publisher.shutdown(STEP_MAX)?;
     clock.tell("the first said goodbye and ended");
     expect_removed(clock, &browser, &name)?;
     drop(browser);

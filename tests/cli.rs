@@ -93,7 +93,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
             &["publish", "A", "_http._tcp", "80", "--count", "0"],
             "0 is not in 1..",
         ),
-        (&["browse"], "<TYPE>"),
+        (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
             &["browse", "_ipp._tcp", "--timeout", "0"],
@@ -200,6 +200,43 @@ fn a_service_is_shown_to_people_in_columns() {
     assert!(reached.starts_with("           "), "{reached}");
     assert!(reached.ends_with(".local:80  127.0.0.1"), "{reached}");
     assert_eq!(next(), "           on");
+}
+
+#[test]
+fn attributes_that_do_not_fit_into_a_packet_are_published_with_a_warning() {
+    // 6762-17-3, 6763-6.2-1
+    let kind = service_type('o');
+    for (strings, warns) in [(5, false), (6, true)] {
+        let values: Vec<_> = (0..strings)
+            .map(|n| format!("k{n}={}", "x".repeat(240)))
+            .collect();
+        let values = values.iter().map(String::as_str);
+        let arguments = ["publish", "Large", &kind, "80"].into_iter().chain(values);
+        let mut publisher = start(&arguments.collect::<Vec<_>>());
+        expect(&mut publisher, "announced");
+        publisher.terminate();
+
+        let rest = publisher.rest();
+        let warned = rest.iter().any(|line| line.contains("attributes of 14"));
+        assert_eq!(warned, warns, "{rest:?}");
+    }
+}
+
+#[test]
+fn without_a_type_the_services_of_every_type_are_shown() {
+    let (kind, other) = (service_type('m'), service_type('n'));
+    let mut browser = start(&["browse", "--json"]);
+    let _lamp = start(&["publish", "Lamp", &kind, "80"]);
+    let _door = start(&["publish", "Door", &other, "81"]);
+
+    // Other tests publish on the same link, so there may be more.
+    for (name, kind) in [("Lamp", kind), ("Door", other)] {
+        browser.expect_line(name, LINE_MAX, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            let fits = event["event"] == "resolved" && event["name"] == name;
+            (fits && event["type"] == kind.as_str()).then_some(())
+        });
+    }
 }
 
 #[test]

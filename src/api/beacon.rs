@@ -15,6 +15,7 @@ use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
+use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::error::Rejected;
 use crate::protocol::Depth;
@@ -25,10 +26,10 @@ use crate::protocol::RecordEvent;
 use crate::protocol::TypeEvent;
 use crate::runtime::Command;
 use crate::runtime::Figures;
-use crate::runtime::Gone;
 use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::runtime::deadline;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -74,7 +75,8 @@ impl Beacon {
     /// Publishes a service, under its name or, if another host has that, under the next one.
     ///
     /// Returns at once; [`Registration::wait_announced`] tells when it is done, and under which
-    /// name.
+    /// name. Attributes above [`TxtProperties::BYTES_ADVISED`] are published, with a warning in
+    /// the log.
     ///
     /// # Errors
     ///
@@ -82,6 +84,7 @@ impl Beacon {
     /// there are too many; [`Error::Busy`] and [`Error::Stopped`]. The service comes back with
     /// each.
     pub fn register(&self, service: Service) -> Result<Registration, Rejected<Service>> {
+        warn_if_large(service.properties());
         let given = Box::new(service.clone());
         let answer = self.line().ask(|reply| Command::Register(given, reply));
         match answer {
@@ -131,7 +134,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Follow(instance, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Searches for the types of service that there are, whoever offers them. RFC 6763 §9.
@@ -141,7 +144,7 @@ impl Beacon {
     /// As for [`follow`](Self::follow).
     pub fn browse_types(&self) -> Result<Subscription<TypeEvent>, Error> {
         let opened = self.line().ask(Command::Types)??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Follows the records of a type at a name, whatever they are for.
@@ -176,7 +179,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Query(name, types, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     /// Takes the hint that an instance could not be reached where it was said to be. What leads to
@@ -198,7 +201,7 @@ impl Beacon {
     ///
     /// [`Error::TimedOut`] when nobody said so in time; otherwise as for [`follow`](Self::follow).
     pub fn resolve(&self, instance: &InstanceName, within: Duration) -> Result<Instance, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline(within);
         let browser = self.follow(instance)?;
         loop {
             match browser.events().recv_deadline(deadline) {
@@ -227,11 +230,7 @@ impl Beacon {
         let opened = self
             .line()
             .ask(|reply| Command::Query(name, types, reply))??;
-        let question = Question {
-            opened,
-            line: self.line(),
-        };
-        match question.gather(within)? {
+        match gather(&opened, within)? {
             Some(found) if found.is_empty() => Err(Error::NotFound {
                 name: host.to_string(),
             }),
@@ -251,20 +250,37 @@ impl Beacon {
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
-    /// and milliseconds as a rule.
-    pub fn shutdown(self, within: Duration) {
-        self.handle.stop(within);
+    /// and milliseconds as a rule. All threads are gone when it returns, with an error too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when the link took so little that not every goodbye was sent in time.
+    pub fn shutdown(self, within: Duration) -> Result<(), Error> {
+        if self.handle.stop(within) {
+            Ok(())
+        } else {
+            Err(Error::TimedOut { waited: within })
+        }
     }
 
     fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {
         let opened = self
             .line()
             .ask(|reply| Command::Browse(service_type, depth, reply))??;
-        Ok(Subscription::new(opened, self.line().clone()))
+        Ok(Subscription::new(opened))
     }
 
     fn line(&self) -> &Line {
         self.handle.line()
+    }
+}
+
+/// Warns of attributes that do not fit into one packet: they arrive in fragments, of which one lost
+/// loses all. RFC 6762 §17, RFC 6763 §6.2.
+pub(crate) fn warn_if_large(properties: &TxtProperties) {
+    let (bytes, advised) = (properties.bytes_len(), TxtProperties::BYTES_ADVISED);
+    if bytes > advised {
+        log::warn!("attributes of {bytes} bytes do not fit into one packet; keep to {advised}");
     }
 }
 
@@ -274,46 +290,33 @@ impl fmt::Debug for Beacon {
     }
 }
 
-/// A question for addresses that closes when it is dropped.
-struct Question<'b> {
-    opened: Opened<RecordEvent>,
-    line: &'b Line,
-}
-
-impl Question<'_> {
-    /// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
-    /// time.
-    fn gather(&self, within: Duration) -> Result<Option<Vec<Address>>, Error> {
-        let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
-        let mut until = Instant::now() + within;
-        loop {
-            match self.opened.events.recv_deadline(until) {
-                Ok(RecordEvent::Added { record, interface }) => {
-                    heard.insert(record.record_type());
-                    found.extend(address_of(&record).map(|address| Address { address, interface }));
-                }
-                Ok(RecordEvent::Denied { record_type, .. }) => drop(heard.insert(record_type)),
-                Ok(_) => {}
-                Err(error) if error.is_timeout() => break,
-                Err(_) => return Err(Error::Stopped),
+/// Gathers addresses until it is clear that there are no more; `None` if nothing was heard in
+/// time.
+fn gather(opened: &Opened<RecordEvent>, within: Duration) -> Result<Option<Vec<Address>>, Error> {
+    let (mut found, mut heard) = (Vec::new(), BTreeSet::new());
+    let mut until = deadline(within);
+    loop {
+        match opened.events.recv_deadline(until) {
+            Ok(RecordEvent::Added { record, interface }) => {
+                heard.insert(record.record_type());
+                found.extend(address_of(&record).map(|address| Address { address, interface }));
             }
-            let rest = match heard.len() {
-                0 => continue,
-                ADDRESS_TYPES => BREATH,
-                _ => COMPANY,
-            };
-            until = until.min(Instant::now() + rest);
+            Ok(RecordEvent::Denied { record_type, .. }) => drop(heard.insert(record_type)),
+            Ok(_) => {}
+            Err(error) if error.is_timeout() => break,
+            Err(_) => return Err(Error::Stopped),
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok((!heard.is_empty()).then_some(found))
+        let rest = match heard.len() {
+            ADDRESS_TYPES => BREATH,
+            _ if !found.is_empty() => COMPANY,
+            _ => continue,
+        };
+        until = until.min(Instant::now() + rest);
     }
-}
-
-impl Drop for Question<'_> {
-    fn drop(&mut self) {
-        self.line.let_go(Gone::Subscription(self.opened.id));
-    }
+    found.sort_unstable();
+    found.dedup();
+    let known = !found.is_empty() || heard.len() == ADDRESS_TYPES;
+    Ok(known.then_some(found))
 }
 
 /// A and AAAA.

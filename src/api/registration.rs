@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+use crate::api::beacon::warn_if_large;
 use crate::dnssd::InstanceName;
 use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::protocol::Status;
 use crate::runtime::Command;
-use crate::runtime::Gone;
 use crate::runtime::Line;
 use crate::runtime::Registered;
 use crate::runtime::Standing;
@@ -78,6 +78,7 @@ impl Registration {
     /// [`Error::Txt`] when one of them may not be published, and those published so far stay;
     /// [`Error::Busy`] and [`Error::Stopped`].
     pub fn update_txt(&self, properties: &TxtProperties) -> Result<(), Error> {
+        warn_if_large(properties);
         let (id, properties) = (self.registered.id, properties.clone());
         self.line
             .ask(|reply| Command::UpdateTxt(id, properties, reply))?
@@ -85,12 +86,6 @@ impl Registration {
 
     fn standing(&self) -> &Arc<Standing> {
         &self.registered.standing
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.line.let_go(Gone::Registration(self.registered.id));
     }
 }
 

@@ -7,9 +7,8 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::protocol::Event;
-use crate::runtime::Gone;
-use crate::runtime::Line;
 use crate::runtime::Opened;
+use crate::runtime::deadline;
 
 /// A search for the instances of a service type, or the following of one instance.
 pub type Browser = Subscription<Event>;
@@ -37,7 +36,6 @@ pub type Browser = Subscription<Event>;
 #[must_use = "dropping a subscription ends its search"]
 pub struct Subscription<E> {
     opened: Opened<E>,
-    line: Line,
 }
 
 /// The events of a [`Subscription`] until a deadline.
@@ -61,8 +59,8 @@ pub struct Within<E> {
 }
 
 impl<E> Subscription<E> {
-    pub(crate) fn new(opened: Opened<E>, line: Line) -> Self {
-        Self { opened, line }
+    pub(crate) fn new(opened: Opened<E>) -> Self {
+        Self { opened }
     }
 
     /// Makes it end after `time`, counted from this call.
@@ -70,7 +68,7 @@ impl<E> Subscription<E> {
     pub fn within(self, time: Duration) -> Within<E> {
         Within {
             subscription: self,
-            deadline: Instant::now() + time,
+            deadline: deadline(time),
         }
     }
 
@@ -105,12 +103,6 @@ impl<E> Iterator for Within<E> {
             .events
             .recv_deadline(self.deadline)
             .ok()
-    }
-}
-
-impl<E> Drop for Subscription<E> {
-    fn drop(&mut self) {
-        self.line.let_go(Gone::Subscription(self.opened.id));
     }
 }
 

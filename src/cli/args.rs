@@ -24,7 +24,7 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Announce a service until a signal, then say goodbye.
     Publish(PublishArgs),
-    /// Show the services of a type as they come, change and go.
+    /// Show services as they come, change and go.
     Browse(BrowseArgs),
     /// Find host, port, addresses and attributes of one service.
     Resolve(ResolveArgs),
@@ -91,12 +91,13 @@ pub(crate) struct PublishArgs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
+  beacon browse
   beacon browse _ipp._tcp
   beacon browse _printer._sub._http._tcp --json --timeout 3")]
 pub(crate) struct BrowseArgs {
-    /// The type of the services, perhaps with a subtype in front.
+    /// The type of the services, perhaps with a subtype in front; every type if there is none.
     #[arg(value_name = "TYPE")]
-    pub(crate) service_type: String,
+    pub(crate) service_type: Option<String>,
     /// Show names only, and ask for nothing else.
     #[arg(long)]
     pub(crate) no_resolve: bool,

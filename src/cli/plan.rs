@@ -42,7 +42,8 @@ pub(crate) enum Task {
 /// What to browse for.
 #[derive(Debug)]
 pub(crate) struct Browse {
-    pub(crate) service_type: ServiceType,
+    /// Without one, every type that is there.
+    pub(crate) service_type: Option<ServiceType>,
     pub(crate) resolve: bool,
 }
 
@@ -65,11 +66,14 @@ impl Plan {
         };
         let task = match args.verb {
             Verb::Publish(publish) => Task::Publish(services(&publish)?),
-            Verb::Browse(browse) => Task::Browse(Browse {
+            Verb::Browse(browse) => {
                 // What breaks a rule for names is out there all the same, and can be looked for.
-                service_type: ServiceType::lenient(&browse.service_type)?,
-                resolve: !browse.no_resolve,
-            }),
+                let service_type = browse.service_type.as_deref().map(ServiceType::lenient);
+                Task::Browse(Browse {
+                    service_type: service_type.transpose()?,
+                    resolve: !browse.no_resolve,
+                })
+            }
             Verb::Resolve(resolve) => {
                 let service_type = ServiceType::lenient(&resolve.service_type)?;
                 Task::Resolve(InstanceName::new(&resolve.name, &service_type)?)

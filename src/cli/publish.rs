@@ -14,6 +14,7 @@ use crossbeam_channel::TryRecvError;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::line::Line;
+use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
 
 /// Publishes the services, tells what becomes of them, and takes them back in the end.
@@ -24,7 +25,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
-    beacon.shutdown(FAREWELL_MAX);
+    if let Err(error) = beacon.shutdown(FAREWELL_MAX) {
+        log::warn!("not every goodbye was sent: {error}");
+    }
     // What became of them while it was told to end.
     let told = published
         .iter_mut()
@@ -64,7 +67,8 @@ fn publish(
         for one in &mut *published {
             one.tell(stage)?;
         }
-        stage.wait_any(published.iter().map(|one| one.registration.events()))?;
+        let events = published.iter().map(|one| one.registration.events());
+        stage.wait_any(events.map(|events| events as &dyn Awaited))?;
     }
 }
 

@@ -77,15 +77,15 @@ impl Stage {
     }
 
     /// Waits until one of these has something, or is closed.
-    pub(crate) fn wait_any<'l, T: 'l>(
+    pub(crate) fn wait_any<'l>(
         &mut self,
-        library: impl Iterator<Item = &'l Receiver<T>>,
+        library: impl Iterator<Item = &'l dyn Awaited>,
     ) -> Result<(), Ended> {
         let mut select = Select::new();
         let interrupted = select.recv(self.interrupts.news());
         let timed_out = select.recv(&self.timer);
         for receiver in library {
-            select.recv(receiver);
+            receiver.add_to(&mut select);
         }
         let ready = select.ready();
         if ready == interrupted || ready == timed_out {
@@ -138,6 +138,18 @@ impl Stage {
                 .get_or_insert_with(|| Instant::now() + LAST_LINES_MAX);
         }
         self.last_call
+    }
+}
+
+/// A receiver, of whatever it receives.
+pub(crate) trait Awaited {
+    /// Lets a selection be ready when this has something or is closed.
+    fn add_to<'s>(&'s self, select: &mut Select<'s>);
+}
+
+impl<T> Awaited for Receiver<T> {
+    fn add_to<'s>(&'s self, select: &mut Select<'s>) {
+        select.recv(self);
     }
 }
 

@@ -50,7 +50,7 @@ impl HostName {
     /// nothing is left, and `localhost`, which every host calls itself, become `host`.
     #[must_use]
     pub fn from_system(hostname: &str) -> Self {
-        let first = hostname.split('.').next().unwrap_or_default();
+        let first = label::composed(hostname.split('.').next().unwrap_or_default());
         let usable: String = first.chars().map(usable_in_host_names).collect();
         let usable = label::shortened(usable.as_bytes(), Name::LABEL_BYTES_MAX);
         let trimmed = trim_hyphens(usable);
@@ -112,13 +112,14 @@ impl FromStr for HostName {
     type Err = Error;
 
     /// Reads `printer`, `printer.local` or `printer.local.`; a dot inside the label is written
-    /// `\.`.
+    /// `\.`. Unicode is brought into its composed form (NFC). RFC 6762 §16.
     fn from_str(given: &str) -> Result<Self, Error> {
         let refuse = |fault| Error::Host {
             given: given.to_owned(),
             fault,
         };
-        let name = label::read(given).map_err(|fault| refuse(HostFault::Name(fault)))?;
+        let name =
+            label::read(&label::composed(given)).map_err(|fault| refuse(HostFault::Name(fault)))?;
         let labels: Vec<&[u8]> = name.labels().collect();
         let host = match labels.as_slice() {
             [] => return Err(refuse(HostFault::Empty)),
@@ -221,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_name_is_in_the_composed_form() {
+        // 6762-16-1
+        for text in ["bu\u{308}ro", "b\u{fc}ro"] {
+            assert_eq!(text.parse::<HostName>().unwrap().label(), "b\u{fc}ro");
+            assert_eq!(HostName::from_system(text).label(), "b\u{fc}ro");
+        }
+        let received = Name::from_labels([&b"bu\xCC\x88ro"[..], b"local"]).unwrap();
+        let received = HostName::from_name(&received).unwrap();
+        assert_eq!(
+            received.label(),
+            "bu\u{308}ro",
+            "received names are what they are"
+        );
+    }
+
+    #[test]
     fn a_host_name_needs_a_label() {
         for given in ["", ".", "local", "LOCAL."] {
             assert_eq!(fault(given), HostFault::Empty, "{given}");
@@ -229,6 +246,7 @@ mod tests {
 
     #[test]
     fn a_host_in_another_domain_is_not_ours_to_find() {
+        // 6762-21-1
         for given in ["www.example.com", "192.0.2.7", "printer.local.example"] {
             let error = given.parse::<HostName>().unwrap_err();
             assert!(matches!(error, Error::Domain { given: it } if it == given));

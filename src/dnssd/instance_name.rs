@@ -49,11 +49,13 @@ pub struct InstanceName {
 impl InstanceName {
     /// Names an instance of a type; a subtype of the type makes no difference.
     ///
-    /// The label is taken byte for byte; Unicode asks for its precomposed form (NFC) here.
+    /// The label is brought into Unicode's composed form (NFC), in which names are published. A
+    /// name that was received or stored is read as it is, by [`from_name`](Self::from_name) and
+    /// [`from_str`](Self::from_str).
     ///
     /// # RFC
     ///
-    /// 6763 §4.1.1.
+    /// 6763 §4.1.1; 6762 §16.
     ///
     /// # Errors
     ///
@@ -65,6 +67,7 @@ impl InstanceName {
                 fault,
             })
         };
+        let label = &*label::composed(label);
         let bytes = label.len();
         if bytes == 0 {
             return refuse(InstanceFault::Empty);
@@ -251,6 +254,31 @@ mod tests {
         for (label, character) in [("a\0b", '\0'), ("a\nb", '\n'), ("a\x7Fb", '\x7F')] {
             assert_eq!(fault(label), InstanceFault::Control { character });
         }
+    }
+
+    #[test]
+    fn a_label_is_brought_into_the_composed_form_and_a_received_one_is_not() {
+        // 6762-16-1, 6763-4.1.1-3
+        let printers: ServiceType = "_ipp._tcp".parse().unwrap();
+        for (given, label) in [
+            ("Cafe\u{301}", "Caf\u{e9}"),
+            ("Caf\u{e9}", "Caf\u{e9}"),
+            ("\u{1112}\u{1161}\u{11ab}", "\u{d55c}"),
+            ("\u{30d5}\u{309a}\u{30ea}", "\u{30d7}\u{30ea}"),
+            ("\u{212b}", "\u{c5}"),
+            ("x\u{301}", "x\u{301}"),
+            ("\u{fb01}", "\u{fb01}"),
+        ] {
+            let name = InstanceName::new(given, &printers).unwrap();
+            assert_eq!(name.label_bytes(), label.as_bytes(), "{given}");
+        }
+        let long = "e\u{301}".repeat(31);
+        let name = InstanceName::new(&long, &printers).unwrap();
+        assert_eq!(name.label_bytes().len(), 62, "it was 93 bytes");
+
+        let received = "Cafe\u{301}._ipp._tcp.local.";
+        let name: InstanceName = received.parse().unwrap();
+        assert_eq!(name.label(), "Cafe\u{301}");
     }
 
     #[test]

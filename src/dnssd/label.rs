@@ -3,6 +3,11 @@
 //! Read [RFC 6762 §9](https://www.rfc-editor.org/rfc/rfc6762#section-9) first: a host that loses
 //! its name to another one puts a 2 at the end, or counts up the number that stands there.
 
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::is_nfc;
+
 use crate::wire::Name;
 use crate::wire::NameError;
 
@@ -32,6 +37,22 @@ pub(crate) fn is_local(domain: &[&[u8]]) -> bool {
 /// Returns the first ASCII control character. RFC 6763 §4.1.1 has no place for them.
 pub(crate) fn first_control(text: &str) -> Option<char> {
     text.chars().find(char::is_ascii_control)
+}
+
+/// Returns a text in the one form in which names are written: each accent in one with its letter,
+/// where Unicode has that.
+///
+/// For names that are to be published. Received names are what they are.
+///
+/// # RFC
+///
+/// 6762 §16; 6763 §4.1.1, §4.1.3 (Unicode Normalization Form C).
+pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
 }
 
 /// How the number that tells two equal names apart is written.

@@ -4,6 +4,7 @@
 //!
 //! - [`architecture`]: the rooms of the house, and one packet's way through it
 //! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
+//! - [`mistakes`]: what others got wrong, and the tests that keep it out here
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -13,3 +14,6 @@ pub mod rfc6762 {}
 
 #[doc = include_str!("rfc6763.md")]
 pub mod rfc6763 {}
+
+#[doc = include_str!("mistakes.md")]
+pub mod mistakes {}

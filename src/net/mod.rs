@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `family` | IPv4 and IPv6, the group and the port |
 //! | `socket` | the one socket of a family: options, joining, sending |
+//! | `sharing` | who else has the port |
 //! | `memberships` | more memberships than one socket may have |
 //! | `control` | interface and source of a packet, as the kernel wants them |
 //! | `open_error` | why a socket cannot be opened, and what to change |
@@ -34,6 +35,7 @@ mod open_error;
 mod outbox;
 mod ring;
 mod selection;
+mod sharing;
 mod slab;
 mod socket;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub(crate) use crate::net::open_error::OpenFault;
 pub(crate) use crate::net::outbox::{Importance, Outbox};
 pub(crate) use crate::net::ring::Ring;
 pub(crate) use crate::net::selection::{Refusal, Selection, choose};
+pub(crate) use crate::net::sharing::is_port_shared;
 pub(crate) use crate::net::slab::{Slab, Slot};
 pub(crate) use crate::net::socket::{MulticastSocket, Route};
 pub(crate) use crate::net::watch::{News, Watch};

@@ -64,6 +64,12 @@ impl Outbox {
         self.waiting.len()
     }
 
+    /// Says whether as many wait as may, and none of them is an answer that could be given up.
+    pub(crate) fn is_full(&self) -> bool {
+        let is_answer = |packet: &Waiting| packet.importance == Importance::Answer;
+        self.waiting.len() == WAITING_MAX && !self.waiting.iter().any(is_answer)
+    }
+
     /// Sends a packet, behind those that wait already.
     ///
     /// When 256 wait, the oldest answer is given up for it. When none of them is an answer, this

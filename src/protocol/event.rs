@@ -100,7 +100,8 @@ pub struct Instance {
     pub host: Name,
     /// The port on that host.
     pub port: u16,
-    /// The host's addresses on that link, in ascending order, IPv4 first; at least one.
+    /// The host's addresses on that link, in ascending order, IPv4 first; at least one, at most
+    /// 64.
     pub addresses: Vec<IpAddr>,
     /// What the host says of it.
     pub txt: TxtProperties,

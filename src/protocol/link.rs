@@ -65,6 +65,7 @@ pub struct Link {
     mtu: usize,
     families: [bool; 2],
     addresses: Vec<(IpAddr, u8)>,
+    port_shared: bool,
 }
 
 impl Link {
@@ -78,6 +79,7 @@ impl Link {
             mtu: 1500,
             families: [false; 2],
             addresses: Vec::new(),
+            port_shared: false,
         }
     }
 
@@ -104,6 +106,18 @@ impl Link {
     #[must_use]
     pub fn with_mtu(mut self, mtu_bytes: usize) -> Self {
         self.mtu = mtu_bytes.max(576);
+        self
+    }
+
+    /// Says that another program on this machine shares port 5353. What is sent to this host alone
+    /// may then reach the other program, so only multicast answers are asked for.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §15.1.
+    #[must_use]
+    pub fn with_shared_port(mut self) -> Self {
+        self.port_shared = true;
         self
     }
 
@@ -136,6 +150,11 @@ impl Link {
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|(own, _)| *own == address)
+    }
+
+    /// Tells whether unicast answers may be asked for: they reach us, and not another program.
+    pub(crate) fn welcomes_unicast(&self) -> bool {
+        !self.port_shared
     }
 
     /// Tells whether a packet from `source` can only have come from this link.

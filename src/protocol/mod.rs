@@ -12,11 +12,12 @@
 //! - `registry`, `zone`: what we own, as registered and as it stands on one link
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `slab`, `chance`: small tools
+//! - `timers`, `deadlines`, `slab`, `chance`: small tools
 
 mod cache;
 mod chance;
 mod claiming;
+mod deadlines;
 mod engine;
 mod event;
 mod link;

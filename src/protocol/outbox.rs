@@ -57,6 +57,8 @@ pub(crate) struct Outbox {
     /// The packet that the owner is sending.
     current: Option<Packet>,
     echoes: VecDeque<Echo>,
+    /// Answers dropped because too many packets waited.
+    dropped: u64,
     now: Option<Instant>,
 }
 
@@ -114,6 +116,11 @@ impl Outbox {
         );
     }
 
+    /// Returns how many answers were dropped because too many packets waited.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Takes out the next packet; its bytes stay until the next call.
     pub(crate) fn take(&mut self) -> Option<Transmit<'_>> {
         if let Some(sent) = self.current.take() {
@@ -147,6 +154,9 @@ impl Outbox {
         importance: Importance,
         bytes: &[u8],
     ) {
+        if self.waiting.len() >= WAITING_MAX {
+            self.give_up_an_answer();
+        }
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(bytes);
@@ -157,6 +167,17 @@ impl Outbox {
             importance,
             bytes: buffer,
         });
+    }
+
+    /// Makes room by dropping the oldest answer: who still wants it asks again. What is kept is bounded
+    /// by what we hold and ask.
+    fn give_up_an_answer(&mut self) {
+        let mut waiting = self.waiting.iter();
+        let oldest = waiting.position(|packet| packet.importance == Importance::Answer);
+        if let Some(oldest) = oldest {
+            self.waiting.remove(oldest);
+            self.dropped += 1;
+        }
     }
 
     fn remember(&mut self, sent: Instant, link: LinkId, bytes: &[u8]) {
@@ -174,6 +195,9 @@ impl Outbox {
         self.echoes.push_back(Echo { sent, digest });
     }
 }
+
+/// Packets that wait for their owner before answers are dropped: he is stuck by then.
+const WAITING_MAX: usize = 4096;
 
 /// Buffers kept for use again; a burst above it gives its memory back.
 const SPARE_MAX: usize = 64;

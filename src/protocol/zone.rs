@@ -282,7 +282,8 @@ impl Zone {
 
     /// Returns the records of `name` that must be probed for.
     pub(crate) fn unique_at(&self, name: NameId) -> impl Iterator<Item = &Own> + '_ {
-        let records = self.owner(name).records.iter().map(|id| self.get(*id));
+        // Pointers are shared, or ours by nature: none of them is probed for.
+        let records = self.owner(name).others.iter().map(|id| self.get(*id));
         records.filter(|own| own.ownership == Ownership::Unique)
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -24,11 +23,12 @@ use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
+use crate::runtime::deadline;
+use crate::runtime::handle::Door;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
-/// A request to the loop. Each carries the place for its answer; an answer that nobody waits for
-/// any more is undone.
+/// A request to the loop. Each carries the place for its answer.
 pub(crate) enum Command {
     Register(Box<Service>, Sender<Result<Registered, Rejected<Service>>>),
     Browse(ServiceType, Depth, Reply<Opened<Event>>),
@@ -44,8 +44,8 @@ pub(crate) type Reply<T> = Sender<Result<T, Error>>;
 
 /// A subscription that was opened.
 pub(crate) struct Opened<E> {
-    pub(crate) id: SubscriptionId,
     pub(crate) events: Receiver<E>,
+    pub(crate) _stay: Stay,
 }
 
 /// A registration that was made.
@@ -53,6 +53,27 @@ pub(crate) struct Registered {
     pub(crate) id: RegistrationId,
     pub(crate) events: Receiver<Status>,
     pub(crate) standing: Arc<Standing>,
+    pub(crate) _stay: Stay,
+}
+
+/// What the loop made for a handle. It is undone wherever this is dropped: with the handle, or in an
+/// answer that nobody waited for.
+pub(crate) struct Stay {
+    door: Arc<Door>,
+    gone: Gone,
+}
+
+impl Stay {
+    pub(crate) fn new(door: &Arc<Door>, gone: Gone) -> Self {
+        let door = Arc::clone(door);
+        Self { door, gone }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.door.let_go(self.gone);
+    }
 }
 
 /// Something whose last handle was dropped.
@@ -95,7 +116,7 @@ impl Standing {
 
     /// Waits until the registration is announced, and returns its name.
     pub(crate) fn wait_announced(&self, within: Duration) -> Result<InstanceName, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline(within);
         let mut now = self.now.lock();
         loop {
             if now.stopped {

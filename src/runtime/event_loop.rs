@@ -20,11 +20,13 @@ use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::Opened;
 use crate::runtime::command::Reply;
+use crate::runtime::command::Stay;
 use crate::runtime::conveyor::Conveyor;
 use crate::runtime::handle::Door;
 use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
+use crate::runtime::sleep::Sleep;
 use crate::runtime::subscribers::Subscribers;
 use crate::runtime::subscribers::Told;
 
@@ -36,6 +38,7 @@ pub(crate) struct EventLoop {
     subscribers: Subscribers,
     inbox: Receiver<Command>,
     door: Arc<Door>,
+    sleep: Sleep,
 }
 
 impl EventLoop {
@@ -54,6 +57,7 @@ impl EventLoop {
             subscribers: Subscribers::new(event_places),
             inbox,
             door: Arc::clone(door),
+            sleep: Sleep::new(),
         }
     }
 
@@ -74,6 +78,7 @@ impl EventLoop {
             self.network.receive(&mut intakes, &mut conveyor);
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
+            self.transmit(now);
         };
         self.farewell(&mut events, deadline);
     }
@@ -81,10 +86,11 @@ impl EventLoop {
     /// Sleeps until something comes or is due. The only place where the loop waits.
     fn wait(&mut self, events: &mut Events, conveyor: &Conveyor<'_>) {
         let busy = self.network.is_readable() && conveyor.has_free() || !self.inbox.is_empty();
+        let due = self.due();
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
-            self.until_due()
+            due.map(|due| due.saturating_duration_since(Instant::now()))
         };
         if let Err(error) = self.poll.poll(events, timeout) {
             let interrupted = error.kind() == std::io::ErrorKind::Interrupted;
@@ -95,16 +101,20 @@ impl EventLoop {
         }
         // What was handed over before the bell is seen from here on, what comes later rings again.
         self.door.bell().hear();
+        let now = Instant::now();
+        if self.sleep.is_over(due, now) {
+            log::info!("awake after a sleep: names are claimed and asked for again");
+            self.engine.wake(now);
+        }
     }
 
-    fn until_due(&self) -> Option<Duration> {
+    fn due(&self) -> Option<Instant> {
         let due = [
             self.engine.poll_timeout(),
             self.network.poll_timeout(),
             self.subscribers.poll_timeout(),
         ];
-        let due = due.into_iter().flatten().min()?;
-        Some(due.saturating_duration_since(Instant::now()))
+        due.into_iter().flatten().min()
     }
 
     fn take_notice(&mut self, events: &Events, now: Instant) {
@@ -130,8 +140,9 @@ impl EventLoop {
     fn apply(&mut self, conveyor: &mut Conveyor<'_>) {
         for _ in 0..PACKETS_A_TURN {
             let now = Instant::now();
+            self.handle_due(now);
             if self.engine.poll_timeout().is_some_and(|due| due <= now) {
-                self.handle_due(now);
+                break;
             }
             let Some(datagram) = conveyor.take() else {
                 return;
@@ -154,17 +165,23 @@ impl EventLoop {
     }
 
     fn transmit(&mut self, now: Instant) {
-        while let Some(transmit) = self.engine.poll_transmit() {
+        // What has no room stays in the engine: it is tried again after the next flush.
+        while self.network.has_room() {
+            let Some(transmit) = self.engine.poll_transmit() else {
+                return;
+            };
             self.network.send(&transmit, now);
         }
     }
 
     fn handle_commands(&mut self, now: Instant) {
-        for gone in self.door.take_gone() {
-            self.undo(gone, now);
-        }
         for _ in 0..COMMANDS_A_TURN {
-            let Ok(command) = self.inbox.try_recv() else {
+            let command = self.inbox.try_recv();
+            // What was dropped before a call was made is undone before the call is answered.
+            for gone in self.door.take_gone() {
+                self.undo(gone, now);
+            }
+            let Ok(command) = command else {
                 break;
             };
             self.handle_command(command, now);
@@ -176,28 +193,27 @@ impl EventLoop {
         match command {
             Command::Register(service, reply) => {
                 let name = service.instance().clone();
-                let answer = self.engine.register(now, *service);
-                let answer = answer.map(|id| self.subscribers.add_registration(id, name));
-                let made = answer.as_ref().ok().map(|made| Gone::Registration(made.id));
-                if reply.send(answer).is_err() {
-                    made.into_iter().for_each(|gone| self.undo(gone, now));
-                }
+                let made = self.engine.register(now, *service);
+                let door = &self.door;
+                let made = made.map(|id| self.subscribers.add_registration(id, name, door));
+                // Dropped where nobody waits for it any more, it undoes itself.
+                let _ = reply.send(made);
             }
             Command::Browse(service_type, depth, reply) => {
                 let id = self.engine.browse(now, &service_type, depth);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Follow(instance, reply) => {
                 let id = self.engine.resolve(now, &instance);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Types(reply) => {
                 let id = self.engine.browse_types(now);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::Query(name, types, reply) => {
                 let id = self.engine.query(now, name, types);
-                self.open(id, &reply, now);
+                self.open(id, &reply);
             }
             Command::UpdateTxt(id, properties, reply) => {
                 answer(&reply, self.engine.update_txt(now, id, &properties));
@@ -210,21 +226,14 @@ impl EventLoop {
         }
     }
 
-    /// Answers one who opened a subscription; if he has lost patience, it is closed again.
-    fn open<E: Told>(
-        &mut self,
-        id: Result<SubscriptionId, Error>,
-        reply: &Reply<Opened<E>>,
-        now: Instant,
-    ) {
-        let made = id.as_ref().ok().copied();
+    /// Answers one who opened a subscription.
+    fn open<E: Told>(&mut self, id: Result<SubscriptionId, Error>, reply: &Reply<Opened<E>>) {
         let opened = id.map(|id| Opened {
-            id,
             events: self.subscribers.add(id),
+            _stay: Stay::new(&self.door, Gone::Subscription(id)),
         });
-        if let (Err(_), Some(id)) = (reply.send(opened), made) {
-            self.undo(Gone::Subscription(id), now);
-        }
+        // Dropped where nobody waits for it any more, it undoes itself.
+        let _ = reply.send(opened);
     }
 
     fn undo(&mut self, gone: Gone, now: Instant) {
@@ -247,11 +256,18 @@ impl EventLoop {
             self.undo(gone, now);
         }
         self.engine.shutdown(now);
-        self.transmit(now);
         loop {
             let now = Instant::now();
             self.network.flush(&self.poll, now);
-            if self.network.waiting() == 0 || now >= deadline {
+            // One at a time: what the engine still has is not pushed out of a full queue.
+            while self.network.waiting() == 0 {
+                let Some(transmit) = self.engine.poll_transmit() else {
+                    return;
+                };
+                self.network.send(&transmit, now);
+            }
+            if now >= deadline {
+                self.door.note_cut_short();
                 return;
             }
             let retry = self

@@ -8,6 +8,8 @@ use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::runtime::bell::Bell;
 use crate::runtime::conveyor::Crew;
 use crate::runtime::conveyor::Roll;
 use crate::runtime::conveyor::read;
+use crate::runtime::deadline;
 use crate::runtime::event_loop::BELL;
 use crate::runtime::event_loop::EventLoop;
 use crate::runtime::figures::Board;
@@ -60,6 +63,8 @@ pub(crate) struct Door {
     stop: Mutex<Option<Instant>>,
     /// At most one entry for each handle that was given out.
     gone: Mutex<Vec<Gone>>,
+    /// The farewell ran out of time.
+    cut_short: AtomicBool,
 }
 
 impl Handle {
@@ -88,8 +93,11 @@ impl Handle {
         let now = Instant::now();
         let mut engine = Engine::new(host, config.limits, seed, now);
         network.refresh(&mut engine, now);
+        if engine.links().next().is_none() {
+            log::warn!("no interface has an address to speak from: waiting for one");
+        }
 
-        let (commands, inbox) = bounded(config.limits.commands.max(1));
+        let (commands, inbox) = bounded(config.limits.commands.clamp(1, COMMANDS_MAX));
         let door = Arc::new(Door::new(waker));
         let roll = Arc::new(Roll::default());
         let event_loop = EventLoop::new(poll, network, engine, inbox, &door, config.limits.events);
@@ -132,17 +140,19 @@ impl Handle {
         &self.board
     }
 
-    /// Says goodbye, for so long at most, and returns when every thread is gone.
-    pub(crate) fn stop(&self, within: Duration) {
-        self.line.door.stop(Instant::now() + within);
+    /// Says goodbye, for so long at most, and returns when every thread is gone: whether all that
+    /// was to be said was sent.
+    pub(crate) fn stop(&self, within: Duration) -> bool {
+        self.line.door.stop(deadline(within));
         let Some(thread) = self.thread.lock().take() else {
-            return;
+            return true;
         };
         if thread.join().is_err() {
             log::error!("the loop ended in a panic");
         }
         self.line.door.bell.close();
         self.wait_until_gone();
+        !self.line.door.is_cut_short()
     }
 
     /// Waits until the kernel lists none of our threads: it may do so for microseconds after a
@@ -172,7 +182,7 @@ impl Line {
     ///
     /// [`Error::Busy`] when the loop did not get to it in time, [`Error::Stopped`] when it is gone.
     pub(crate) fn ask<R>(&self, command: impl FnOnce(Sender<R>) -> Command) -> Result<R, Error> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = deadline(self.patience);
         let (reply, answer): (Sender<R>, Receiver<R>) = bounded(1);
         match self.commands.send_deadline(command(reply), deadline) {
             Ok(()) => self.door.bell.ring(),
@@ -187,12 +197,6 @@ impl Line {
             }
         })
     }
-
-    /// Tells the loop that a handle was dropped. Never waits.
-    pub(crate) fn let_go(&self, gone: Gone) {
-        self.door.gone.lock().push(gone);
-        self.door.bell.ring();
-    }
 }
 
 impl Door {
@@ -201,11 +205,18 @@ impl Door {
             bell: Arc::new(Bell::new(waker)),
             stop: Mutex::new(None),
             gone: Mutex::new(Vec::new()),
+            cut_short: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    /// Tells the loop that a handle was dropped. Never waits.
+    pub(crate) fn let_go(&self, gone: Gone) {
+        self.gone.lock().push(gone);
+        self.bell.ring();
     }
 
     /// Returns when the farewell has to be over, once somebody wants the loop to stop.
@@ -216,6 +227,15 @@ impl Door {
     /// Takes out what was dropped since the last time.
     pub(crate) fn take_gone(&self) -> Vec<Gone> {
         std::mem::take(&mut *self.gone.lock())
+    }
+
+    /// Takes note that not all of the farewell was sent in time.
+    pub(crate) fn note_cut_short(&self) {
+        self.cut_short.store(true, Ordering::Release);
+    }
+
+    fn is_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Acquire)
     }
 
     fn stop(&self, deadline: Instant) {
@@ -269,6 +289,9 @@ fn system_host() -> HostName {
 
 /// Reading a packet takes about a microsecond: two readers keep up with what one loop can apply.
 const WORKERS_DEFAULT: usize = 2;
+
+/// Calls that can wait at most: their places are taken from the start.
+const COMMANDS_MAX: usize = 65_536;
 
 /// How long the farewell may take when a handle is dropped.
 const DROP_WITHIN: Duration = Duration::from_secs(2);

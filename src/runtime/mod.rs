@@ -9,16 +9,20 @@
 //! - `conveyor`: slots, readers and the order of receipt
 //! - `network`: sockets and interfaces, as the engine knows them
 //! - `subscribers`: from the engine to the readers of events
+//! - `deadline`: what a caller's patience comes to
 //! - `figures`: what is counted on the way
+//! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
 
 mod bell;
 mod command;
 mod conveyor;
+mod deadline;
 mod event_loop;
 mod figures;
 mod handle;
 mod network;
+mod sleep;
 mod subscribers;
 
 pub(crate) use command::Command;
@@ -26,6 +30,7 @@ pub(crate) use command::Gone;
 pub(crate) use command::Opened;
 pub(crate) use command::Registered;
 pub(crate) use command::Standing;
+pub(crate) use deadline::deadline;
 pub use figures::Figures;
 pub(crate) use handle::Handle;
 pub(crate) use handle::Line;

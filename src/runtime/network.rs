@@ -32,6 +32,7 @@ use crate::net::Selection;
 use crate::net::Watch;
 use crate::net::choose;
 use crate::net::interfaces;
+use crate::net::is_port_shared;
 use crate::protocol;
 use crate::protocol::Destination;
 use crate::protocol::Engine;
@@ -45,6 +46,8 @@ pub(crate) struct Network {
     lanes: Vec<Lane>,
     watch: Watch,
     selection: Selection,
+    /// Another program on this machine has the port too.
+    port_shared: bool,
     /// The interfaces in use, by index.
     used: BTreeMap<u32, Interface>,
     meters: Arc<Meters>,
@@ -80,6 +83,7 @@ impl Network {
             Families::V4 => &[Family::V4],
             Families::V6 => &[Family::V6],
         };
+        let port_shared = wanted.iter().any(|family| is_port_shared(*family));
         let mut lanes = Vec::new();
         for family in wanted {
             match MulticastSocket::open(*family) {
@@ -101,6 +105,7 @@ impl Network {
             lanes,
             watch,
             selection,
+            port_shared,
             used: BTreeMap::new(),
             meters: Arc::clone(meters),
         })
@@ -211,6 +216,11 @@ impl Network {
         }
     }
 
+    /// Tells whether another packet can be taken without one that waits being dropped for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lanes.iter().all(|lane| !lane.outbox.is_full())
+    }
+
     /// Returns how many packets wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.lanes.iter().map(|lane| lane.outbox.len()).sum()
@@ -273,6 +283,9 @@ impl Network {
     fn join(&mut self, interface: Interface, engine: &mut Engine, now: Instant) {
         let mut link = Link::new(LinkId(interface.index), &interface.name);
         link = link.with_mtu(usize::try_from(interface.mtu).unwrap_or(usize::MAX));
+        if self.port_shared {
+            link = link.with_shared_port();
+        }
         let mut speaking = false;
         for lane in &mut self.lanes {
             let family = lane.socket.family();
@@ -291,8 +304,13 @@ impl Network {
         }
         let index = interface.index;
         if speaking {
-            self.used.insert(index, interface);
+            let running = interface.flags.running;
+            let before = self.used.insert(index, interface);
             engine.set_link(now, link);
+            if running && before.is_some_and(|before| !before.flags.running) {
+                // The cable was out: names may have been taken, and services gone, meanwhile.
+                engine.wake_link(now, LinkId(index));
+            }
         } else if self.used.contains_key(&index) {
             self.leave(index, engine, now);
         }

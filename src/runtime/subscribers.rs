@@ -12,6 +12,7 @@ use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::TrySendError;
 use crossbeam_channel::bounded;
+use crossbeam_channel::unbounded;
 
 use crate::dnssd::InstanceName;
 use crate::protocol::Engine;
@@ -22,8 +23,11 @@ use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
+use crate::runtime::Gone;
 use crate::runtime::Registered;
 use crate::runtime::Standing;
+use crate::runtime::command::Stay;
+use crate::runtime::handle::Door;
 
 /// All who wait for events.
 pub(crate) struct Subscribers {
@@ -79,7 +83,9 @@ impl Subscribers {
 
     /// Makes room for the events of a subscription.
     pub(crate) fn add<E: Told>(&mut self, id: SubscriptionId) -> Receiver<E> {
-        let (sender, events) = bounded(self.places);
+        // The places are counted here, by the only sender: a channel that has them all from the start
+        // would take their memory from the start.
+        let (sender, events) = unbounded();
         let reader = Reader {
             outlet: E::outlet(sender),
             paused: false,
@@ -92,6 +98,7 @@ impl Subscribers {
         &mut self,
         id: RegistrationId,
         name: InstanceName,
+        door: &Arc<Door>,
     ) -> Registered {
         let (sender, events) = bounded(STATUSES_MAX);
         let standing = Arc::new(Standing::new(name));
@@ -105,6 +112,7 @@ impl Subscribers {
             id,
             events,
             standing,
+            _stay: Stay::new(door, Gone::Registration(id)),
         }
     }
 
@@ -149,7 +157,7 @@ impl Subscribers {
             return;
         };
         reader.outlet.send(event);
-        if reader.outlet.room() <= 1 {
+        if reader.outlet.room(self.places) <= 1 {
             reader.paused = true;
             engine.pause(id);
             self.retry.get_or_insert(now + RETRY_INTERVAL);
@@ -160,7 +168,8 @@ impl Subscribers {
     fn resume(&mut self, engine: &mut Engine, now: Instant) {
         for (id, reader) in self.readers.iter_mut().filter(|(_, reader)| reader.paused) {
             let kept = engine.has_news(*id);
-            if reader.outlet.room() > 2 || (!kept && reader.outlet.room() > 1) {
+            if reader.outlet.room(self.places) > 2 || (!kept && reader.outlet.room(self.places) > 1)
+            {
                 if kept {
                     reader.outlet.say_lagged();
                 }
@@ -192,17 +201,20 @@ impl Drop for Subscribers {
 }
 
 impl Outlet {
-    fn room(&self) -> usize {
-        match self {
-            Self::Browse(sender) => room(sender),
-            Self::Types(sender) => room(sender),
-            Self::Records(sender) => room(sender),
-        }
+    /// Returns how many of so many places are free.
+    fn room(&self, places: usize) -> usize {
+        let taken = match self {
+            Self::Browse(sender) => sender.len(),
+            Self::Types(sender) => sender.len(),
+            Self::Records(sender) => sender.len(),
+        };
+        places.saturating_sub(taken)
     }
 
     fn send<E: Told>(&self, event: E) {
         if let Some(sender) = E::sender(self) {
-            expect_room(&sender.try_send(event));
+            // A reader that is gone is about to say so.
+            let _ = sender.send(event);
         }
     }
 
@@ -258,16 +270,6 @@ impl Told for RecordEvent {
             _ => None,
         }
     }
-}
-
-fn room<E>(sender: &Sender<E>) -> usize {
-    sender.capacity().unwrap_or(usize::MAX) - sender.len()
-}
-
-/// A reader that is gone is about to say so; one that is there has room, or he is paused.
-fn expect_room<T>(sent: &Result<(), TrySendError<T>>) {
-    let full = matches!(sent, Err(TrySendError::Full(_)));
-    assert!(!full, "a subscription without room is paused");
 }
 
 /// While somebody lags, he is tried again after this.

@@ -66,16 +66,22 @@ fn every_id_in_a_comment_belongs_to_a_test() {
     let tests = tests();
     let files: BTreeSet<_> = tests.iter().map(|test| test.file.as_str()).collect();
 
+    let mut faults = Vec::new();
     for file in files {
         let text = fs::read_to_string(root().join(file)).unwrap();
-        let written = text.lines().map(ids_in_comment).sum::<usize>();
-        let of_tests = tests.iter().filter(|test| test.file == file);
-        let taken = of_tests.map(|test| test.rules.len()).sum::<usize>();
-        assert_eq!(
-            written, taken,
-            "{file}: ids stand in the comments that the body of a test begins with"
-        );
+        let mut written: Vec<_> = text.lines().flat_map(ids_in_comment).collect();
+        for test in tests.iter().filter(|test| test.file == file) {
+            for id in &test.rules {
+                let place = written.iter().position(|written| written == id);
+                written.remove(place.expect("what was read is written"));
+            }
+        }
+        faults.extend(written.iter().map(|id| format!("{file}: {id}")));
     }
+    assert!(
+        faults.is_empty(),
+        "begin the body of a test with the comment that names its rules: {faults:#?}"
+    );
 }
 
 #[test]
@@ -105,10 +111,33 @@ fn the_pages_of_the_rfcs_say_what_is_so() {
     }
 }
 
-fn ids_in_comment(line: &str) -> usize {
+#[test]
+fn every_mistake_of_the_field_is_kept_out_by_tests_that_exist() {
+    let page = fs::read_to_string(root().join("src/manual/mistakes.md")).unwrap();
+    let tests = tests();
+
+    let mut mistakes = page.split("\n## ").skip(1);
+    for number in 1..=MISTAKES {
+        let mistake = mistakes.next().expect("a paragraph for each");
+        assert!(mistake.starts_with(&format!("{number}. ")), "{mistake}");
+        let named = mistake.lines().filter_map(|line| line.strip_prefix("- "));
+        let mut kept_out = 0;
+        for line in named {
+            let test = tests
+                .iter()
+                .find(|test| line == format!("`{}` in `{}`", test.name(), test.file));
+            assert!(test.is_some(), "mistake {number}: no test is {line}");
+            kept_out += 1;
+        }
+        assert!(kept_out > 0, "mistake {number} is kept out by no test");
+    }
+    assert_eq!(mistakes.next(), None);
+}
+
+fn ids_in_comment(line: &str) -> impl Iterator<Item = &str> {
     let comment = line.trim().strip_prefix("// ").unwrap_or_default();
-    let words = comment.split([' ', ',', ':']);
-    words.filter(|word| scan::is_id(word)).count()
+    let words = comment.split([' ', ',', ':', ';']);
+    words.filter(|word| scan::is_id(word))
 }
 
 fn sections() -> Vec<Section> {
@@ -125,6 +154,9 @@ fn root() -> &'static Path {
 
 /// Ids are never given up, so this number only grows.
 const RULES: usize = 285;
+
+/// The mistakes that the manual tells of.
+const MISTAKES: usize = 25;
 
 const LEVELS: &[&str] = &["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 const ROLES: &[&str] = &["querier", "responder", "both", "codec", "api"];

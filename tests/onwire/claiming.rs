@@ -117,7 +117,7 @@ fn nothing_is_said_of_a_name_before_250_ms_after_the_third_probe() {
 
 #[test]
 fn all_records_are_announced_twice_a_second_apart() {
-    // 6762-8.3-1, 6762-8.3-2, 6763-7.1-1, 6763-9-1
+    // 6762-8.3-1, 6762-8.3-2, 6763-7.1-1, 6763-9-1, 6762-10-1, 6762-10-2, 6762-10.2-4, 6762-10.2-6
     let Some(run) = V4.recording() else { return };
     let [first, second] = announcements(run);
 
@@ -134,7 +134,7 @@ fn all_records_are_announced_twice_a_second_apart() {
     for announcement in [first, second] {
         let said = &announcement.message.answers;
         assert_eq!(said.len(), wanted.len(), "{announcement:?}");
-        // Flush bits and TTLs too: 6762-10-1, 6762-10-2, 6762-10.2-4, 6762-10.2-6
+        // Flush bits and TTLs too.
         assert!(
             wanted.iter().all(|record| said.contains(record)),
             "{announcement:?}"
@@ -206,11 +206,13 @@ fn an_announcement_over_ipv6_names_the_addresses_of_both_families() {
 
 #[test]
 fn sigterm_takes_every_announced_record_back() {
+    // 6762-10.1-1, 6762-10.2-6
     takes_all_back(&V4);
 }
 
 #[test]
 fn sigint_takes_every_announced_record_back() {
+    // 6762-10.1-1, 6762-10.2-6
     takes_all_back(&BOTH);
 }
 
@@ -229,7 +231,6 @@ fn the_command_tells_that_it_probes_has_announced_and_says_goodbye() {
     assert!(run.lines.iter().all(|line| line.what["name"] == NAME));
 }
 
-/// 6762-10.1-1, 6762-10.2-6
 fn takes_all_back(play: &Play) {
     let Some(run) = play.recording() else { return };
     let [announced, _] = announcements(run);

@@ -1,6 +1,6 @@
 //! RFC 6762 §8.1, §9 and §6.6: another host has the name, or says that it has.
 
-use beacon::wire::{Rdata, RecordType};
+use beacon::wire::{Name, Rdata, RecordType};
 
 use crate::HOST;
 use crate::INSTANCE;
@@ -39,9 +39,7 @@ pub(crate) static TAKEN_TWICE: Play = Play::new(Families::V4, |stage| {
         let taken = make::response().answer(make::srv(name, 9000, "other.local"));
         stage.tell(mark, Voice::V4, &taken);
     }
-    stage.expect("announcement", |packet| {
-        packet.answers(THIRD_INSTANCE, RecordType::SRV)
-    });
+    stage.expect_announced(THIRD_INSTANCE);
 });
 
 /// An announced name is used by another host that falls silent at once.
@@ -53,7 +51,8 @@ pub(crate) static DOUBTED: Play = Play::new(Families::V4, |stage| {
         &make::response().additional(other_srv()),
     );
     stage.expect("probe", |packet| packet.asks(INSTANCE, RecordType::ANY));
-    stage.say("asked", Voice::V4, &make::ask(INSTANCE, RecordType::SRV));
+    // Directly: what is answered by unicast may be said again at any time.
+    stage.tell("asked", Voice::V4, &make::ask(INSTANCE, RecordType::SRV));
     stage.expect_announced(INSTANCE);
 });
 
@@ -66,6 +65,17 @@ pub(crate) static LOST: Play = Play::new(Families::V4, |stage| {
     stage.expect_announced(SECOND_INSTANCE);
     stage.say("asked", Voice::V4, &make::ask(INSTANCE, RecordType::ANY));
     stage.listen(300);
+});
+
+/// Every name of the instance is taken; the host may keep its own.
+pub(crate) static HOSTILE: Play = Play::new(Families::V4, |stage| {
+    stage.start("publish", &[NAME, TYPE, PORT]);
+    for _ in 0..=BRAKE {
+        let probe = stage.expect("probe", |packet| probed_instance(packet).is_some());
+        let instance = probed_instance(&probe).expect("waited for").to_string();
+        let taken = make::response().answer(make::srv(&instance, 1, "other.local"));
+        stage.peer.multicast(Voice::V4, &taken);
+    }
 });
 
 /// Others say what the command says, or what is everybody's to say.
@@ -128,7 +138,7 @@ fn the_command_tells_the_name_that_it_took() {
 
 #[test]
 fn names_are_counted_up_until_one_is_free() {
-    // 6762-9-4; told by unicast within 250 ms of the third probe: 6762-8.1-8
+    // 6762-9-4, 6762-8.1-8: told by unicast within 250 ms of the third probe
     let Some(run) = TAKEN_TWICE.recording() else {
         return;
     };
@@ -137,6 +147,28 @@ fn names_are_counted_up_until_one_is_free() {
     let names: Vec<_> = renamed.iter().map(|event| &event.what["name"]).collect();
 
     assert_eq!(names, ["Peer One (2)", "Peer One (3)"]);
+}
+
+#[test]
+fn after_fifteen_conflicts_the_next_name_is_probed_for_five_seconds_later() {
+    // 6762-8.1-12
+    let Some(run) = HOSTILE.recording() else {
+        return;
+    };
+
+    let waits = run.sent.windows(2).map(|pair| {
+        let probes = run
+            .heard
+            .iter()
+            .filter(|packet| probed_instance(packet).is_some());
+        let mut later = probes.filter(|probe| probe.at > pair[0].at);
+        later.next().expect("another was denied").at - pair[0].at
+    });
+    let waits: Vec<_> = waits.collect();
+
+    let (fast, slow) = waits.split_at(BRAKE - 1);
+    assert!(fast.iter().all(|wait| *wait <= ms(250) + LATE), "{waits:?}");
+    assert_within(slow[0], ms(5000)..=ms(5250) + LATE);
 }
 
 #[test]
@@ -177,7 +209,7 @@ fn a_name_in_doubt_is_not_answered_with() {
     };
 
     let third = run.since("doubt").filter(|packet| packet.is_probe()).nth(2);
-    let (answer, _) = run.first_since("asked", |packet| packet.says(INSTANCE, RecordType::SRV));
+    let (answer, _) = run.first_since("asked", Packet::is_response);
 
     assert!(answer.at > third.unwrap().at);
 }
@@ -239,6 +271,13 @@ fn other_srv() -> beacon::wire::Record {
     make::srv(INSTANCE, 9000, "other.local")
 }
 
+/// Returns the name that is probed for beside that of the host.
+fn probed_instance(packet: &Packet) -> Option<&Name> {
+    let host = make::name(HOST);
+    let mut asked = packet.message.questions.iter().map(|asked| &asked.name);
+    asked.find(|name| **name != host && packet.is_probe())
+}
+
 /// Tells whether a packet asks for a name, or names it as owner or in its rdata.
 fn speaks_of(packet: &Packet, name: &str) -> bool {
     let name = make::name(name);
@@ -255,5 +294,7 @@ fn speaks_of(packet: &Packet, name: &str) -> bool {
         })
 }
 
+/// Conflicts within ten seconds that slow a host down. RFC 6762 §8.1.
+const BRAKE: usize = 15;
 const SECOND_INSTANCE: &str = "Peer One (2)._onwire._tcp.local";
 const THIRD_INSTANCE: &str = "Peer One (3)._onwire._tcp.local";

@@ -17,12 +17,17 @@ mod support;
 #[path = "../world/mod.rs"]
 mod world;
 
+mod asking;
 mod claiming;
 mod conflicts;
 mod content;
 mod delays;
 mod every_packet;
+mod following;
+mod lasting;
+mod links;
 mod names;
+mod sources;
 mod suppression;
 mod ties;
 mod unicast;
@@ -34,29 +39,47 @@ use crate::stage::Play;
 
 /// All plays, the longest first.
 static ALL: &[&Play] = &[
-    &names::LONG,
-    &names::PROXY,
-    &names::MANY,
-    &content::ASKED,
-    &unicast::V4,
-    &unicast::BOTH,
-    &unicast::LINK_LOCAL,
+    &lasting::UNHEARD,
+    &lasting::SHORT,
+    &conflicts::HOSTILE,
     &delays::TOO_OFTEN,
+    &following::CHANGING,
     &delays::ONE_BY_ONE,
-    &suppression::KNOWN,
+    &conflicts::DOUBTED,
+    &conflicts::LOST,
+    &links::PUBLISHED,
+    &links::ADDRESS,
+    &unicast::V4,
+    &content::ASKED,
     &suppression::IN_PARTS,
     &suppression::SAID_BY_ANOTHER,
+    &suppression::KNOWN,
+    &unicast::BOTH,
+    &unicast::LINK_LOCAL,
     &claiming::V4,
     &claiming::BOTH,
     &conflicts::TAKEN,
     &conflicts::TAKEN_TWICE,
-    &conflicts::DOUBTED,
-    &conflicts::LOST,
     &conflicts::AGREED,
-    &ties::WON,
+    &asking::IN_VAIN,
+    &asking::KNOWN,
+    &asking::ASKED_BY_ANOTHER,
+    &asking::ASKED_OTHERWISE,
+    &asking::MUCH_KNOWN,
+    &following::GOING,
+    &following::STEP_BY_STEP,
+    &names::LONG,
+    &names::LARGE,
+    &names::MANY,
+    &names::PROXY,
+    &links::BROWSED,
+    &links::SHARED,
+    &sources::MANY,
     &ties::LOST,
+    &ties::WON,
     &ties::ECHO,
     &ties::ASKED,
+    &lasting::DENIED,
 ];
 
 #[track_caller]
@@ -74,7 +97,8 @@ const PORT: &str = "9000";
 /// Where the way back from the host's IPv4 address is.
 const REVERSE: &str = "1.2.0.192.in-addr.arpa";
 
-/// How late the command may be on a machine with too much to do.
-const LATE: Duration = Duration::from_millis(100);
+/// How late the command may be on a machine with too much to do. Far less than what any two rules
+/// differ by.
+const LATE: Duration = Duration::from_millis(150);
 /// How much shorter a distance may come out than it was meant to be.
 const EARLY: Duration = Duration::from_millis(50);

@@ -7,6 +7,7 @@ use std::str;
 use beacon::wire::{Rdata, RecordType};
 
 use crate::HOST;
+use crate::INSTANCE;
 use crate::NAME;
 use crate::PORT;
 use crate::TYPE;
@@ -47,7 +48,36 @@ pub(crate) static PROXY: Play = Play::new(Families::V4, |stage| {
 pub(crate) static MANY: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &["Number ", TYPE, PORT, "--count", "100"]);
     stage.expect_announced("Number 00099._onwire._tcp.local");
+    let plain = make::ask(TYPE_NAME, RecordType::PTR).id(1);
+    stage.say("plain", Voice::Plain, &plain);
+    stage.expect("answer", |packet| packet.message.id == 1);
 });
+
+/// A service with more attributes than a packet of the link holds.
+pub(crate) static LARGE: Play = Play::new(Families::Both, |stage| {
+    let attributes: Vec<_> = (0..12)
+        .map(|n| format!("key{n}={}", "x".repeat(240)))
+        .collect();
+    let mut arguments = vec![NAME, TYPE, PORT];
+    arguments.extend(attributes.iter().map(String::as_str));
+    stage.start("publish", &arguments);
+    stage.expect_announced(INSTANCE);
+});
+
+#[test]
+fn a_record_larger_than_a_packet_goes_alone_in_fragments() {
+    // 6762-17-4, 6762-17-2
+    let Some(run) = LARGE.recording() else { return };
+
+    for v4 in [true, false] {
+        let over = run.heard.iter().filter(|packet| packet.to.is_ipv4() == v4);
+        let mut txts = over.filter(|packet| packet.answers(INSTANCE, RecordType::TXT));
+        let first = txts.next().unwrap();
+        assert!(first.bytes.len() > 2900, "{first:?}");
+        assert_eq!(first.records().count(), 1, "{first:?}");
+        assert!(txts.next().is_some(), "announced once only");
+    }
+}
 
 #[test]
 fn a_name_of_63_bytes_with_dots_and_accents_is_one_label() {
@@ -158,6 +188,19 @@ fn a_hundred_services_are_announced_in_packets_that_fit_the_link_each_name_whole
         .collect();
     assert_eq!(pointed, names);
     assert!(announced.len() <= 2 * 14, "{} packets", announced.len());
+}
+
+#[test]
+fn a_plain_dns_client_is_told_that_its_answer_does_not_fit() {
+    // 6762-18.5-2
+    let Some(run) = MANY.recording() else {
+        return;
+    };
+
+    let (answer, _) = run.first_since("plain", |packet| packet.message.id == 1);
+
+    assert!(answer.message.truncated, "{answer:?}");
+    assert!(answer.bytes.len() <= 512);
 }
 
 /// The host has a claim of its own, which may be won earlier.

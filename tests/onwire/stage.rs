@@ -42,7 +42,7 @@ pub(crate) struct Play {
 /// Where a script acts.
 pub(crate) struct Stage {
     pub(crate) peer: Peer,
-    process: Option<Process>,
+    processes: Vec<Process>,
     recording: Recording,
     lab: Lab,
 }
@@ -77,10 +77,14 @@ impl Play {
         if !is_filtered() {
             raise_curtain();
         }
-        match self.performed.get_or_init(|| self.perform()) {
+        match self.performed() {
             Ok(recording) => recording.as_ref(),
             Err(why) => panic!("the play failed: {why}"),
         }
+    }
+
+    fn performed(&self) -> &Result<Option<Recording>, String> {
+        self.performed.get_or_init(|| self.perform())
     }
 
     fn perform(&self) -> Result<Option<Recording>, String> {
@@ -93,10 +97,12 @@ impl Play {
     }
 }
 
-/// Returns the recordings of all plays that the system lets us perform.
+/// Returns the recordings of all plays that could be performed; a play that failed is told of by
+/// its own tests.
 pub(crate) fn recordings() -> impl Iterator<Item = &'static Recording> {
     raise_curtain();
-    ALL.iter().filter_map(|play| play.recording())
+    let performed = ALL.iter().filter_map(|play| play.performed().as_ref().ok());
+    performed.flatten()
 }
 
 impl Stage {
@@ -106,7 +112,7 @@ impl Stage {
         let peer = Peer::on(beta);
         Some(Self {
             peer,
-            process: None,
+            processes: Vec::new(),
             recording: Recording::default(),
             lab,
         })
@@ -123,11 +129,11 @@ impl Stage {
         SocketAddr::new(self.host().address(), 5353)
     }
 
-    /// Starts `beacon VERB`.
+    /// Starts `beacon VERB`, beside what was started before.
     pub(crate) fn start(&mut self, verb: &str, arguments: &[&str]) {
         let mut command = beacon(self.host(), verb);
         command.arg("--json").args(arguments);
-        self.process = Some(Process::spawn(&mut command, verb));
+        self.processes.push(Process::spawn(&mut command, verb));
     }
 
     /// Remembers this instant under a name.
@@ -156,7 +162,7 @@ impl Stage {
     ///
     /// # Panics
     ///
-    /// When none comes within five seconds.
+    /// When none comes within [`EXPECTED_MAX`].
     pub(crate) fn expect(&mut self, what: &str, wanted: impl Fn(&Packet) -> bool) -> Packet {
         let heard = self.peer.hear(EXPECTED_MAX, wanted);
         heard.unwrap_or_else(|| {
@@ -182,14 +188,14 @@ impl Stage {
         self.listen(1050);
     }
 
-    /// Ends the command by a signal and listens to its end.
+    /// Ends what was started by a signal, and listens to its end.
     pub(crate) fn end(&mut self, signal: Signal) {
-        let mut process = self.process.take().expect("it was started");
         self.mark("told to end");
-        let ended = process.end(signal);
+        for mut process in std::mem::take(&mut self.processes) {
+            self.recording.ended.push(process.end(signal));
+            self.recording.lines.extend(read_lines(process));
+        }
         self.listen(LINGER_MS);
-        self.recording.ended.push(ended);
-        self.recording.lines.extend(read_lines(process));
     }
 
     fn mark_at(&mut self, name: &'static str, at: Instant) {
@@ -199,7 +205,7 @@ impl Stage {
 
     /// Ends what still runs and returns what came of it all.
     fn strike(mut self) -> Recording {
-        if self.process.is_some() {
+        if !self.processes.is_empty() {
             self.end(Signal::SIGTERM);
         }
         let mut recording = self.recording;
@@ -268,11 +274,13 @@ fn raise_curtain() {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     CURTAIN.call_once(|| {
         for _ in 0..STAGES {
-            thread::spawn(|| {
+            let perform = || {
                 while let Some(play) = ALL.get(NEXT.fetch_add(1, Ordering::Relaxed)) {
-                    play.performed.get_or_init(|| play.perform());
+                    play.performed();
                 }
-            });
+            };
+            let stage = thread::Builder::new().name("a play".to_owned());
+            stage.spawn(perform).expect("a thread more");
         }
     });
 }
@@ -295,6 +303,6 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 /// Plays at one time. Each waits most of the time, but the clocks of all must be kept.
 const STAGES: usize = 6;
 /// Longer than anything that is waited for may take.
-const EXPECTED_MAX: Duration = Duration::from_secs(5);
+const EXPECTED_MAX: Duration = Duration::from_secs(8);
 /// What was sent before the end is heard by then.
 const LINGER_MS: u64 = 50;

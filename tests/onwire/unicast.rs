@@ -29,6 +29,7 @@ pub(crate) static V4: Play = Play::new(Families::V4, |stage| {
     publish(stage);
     let srv = make::ask_qu(INSTANCE, RecordType::SRV);
     say(stage, "QU", Voice::V4, &srv);
+    stage.listen(150);
     say(
         stage,
         "QU PTR",
@@ -50,9 +51,11 @@ pub(crate) static V4: Play = Play::new(Families::V4, |stage| {
     );
     let mixed = make::ask(SUBTYPES[1], RecordType::PTR).question_qu(SUBTYPES[2], RecordType::PTR);
     say(stage, "QM and QU", Voice::V4, &mixed);
-    stage.listen(200);
+    stage.listen(300);
     stage.tell("direct", Voice::V4, &make::ask(INSTANCE, RecordType::TXT));
     stage.expect("answer", Packet::is_response);
+    // Until an answer by multicast would not have to wait.
+    stage.listen(1050);
     stage.tell(
         "off-link direct",
         Voice::Outsider,

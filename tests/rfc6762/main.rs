@@ -8,6 +8,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod flood;
 mod s05_querying;
 mod s06_reading;
 mod s07_traffic;

@@ -4,6 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use beacon::Event;
+use beacon::HostName;
 use beacon::protocol::Depth;
 use beacon::protocol::Family;
 use beacon::wire::RecordType;
@@ -15,6 +16,7 @@ use crate::world::World;
 use crate::world::ms;
 use crate::world::script::PEER;
 use crate::world::script::address;
+use crate::world::script::name;
 use crate::world::script::ptr;
 use crate::world::script::shared;
 use crate::world::secs;
@@ -25,7 +27,7 @@ const WEB: &str = "_http._tcp.local";
 
 #[test]
 fn every_query_goes_to_the_group_of_its_family_from_port_5353() {
-    // 6762-3-1, 6762-4-1, 6762-4-2, 6762-5.2-14, 6762-20-1
+    // 6762-3-1, 6762-4-1, 6762-4-2, 6762-5.2-14, 6762-20-1, 6762-22.1-1
     let mut world = World::new(1);
     let reader = world.host("reader", DUAL);
     let link_local = ["8", "9", "a", "b"].map(|digit| {
@@ -79,6 +81,30 @@ fn every_query_goes_to_the_group_of_its_family_from_port_5353() {
 }
 
 #[test]
+fn the_domain_is_added_to_a_single_label_and_to_no_other_name() {
+    // 6762-21-1, 6762-3-3
+    let host: HostName = "box".parse().unwrap();
+    assert_eq!(host.name(), &name("box.local"));
+    for other in ["www.example.com", "box.example"] {
+        assert!(other.parse::<HostName>().is_err(), "{other}");
+    }
+
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    world.lookup(reader, "www.example.com", &[RecordType::A]);
+    world.run(secs(1));
+    let asked = world
+        .log
+        .iter()
+        .flat_map(|packet| &packet.message.questions);
+    assert!(
+        asked
+            .map(|question| &question.name)
+            .eq([&name("www.example.com")])
+    );
+}
+
+#[test]
 fn an_unanswered_question_is_asked_after_gaps_that_double_up_to_an_hour() {
     // 6762-5.2-1, 6762-5.2-2, 6762-5.2-3
     let mut world = World::new(1);
@@ -93,6 +119,27 @@ fn an_unanswered_question_is_asked_after_gaps_that_double_up_to_an_hour() {
         1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600, 3600,
     ];
     assert_eq!(gaps, wanted.map(secs));
+}
+
+#[test]
+fn a_question_that_is_dropped_and_asked_anew_keeps_its_distance() {
+    // 6762-5.2-1
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let first = world.lookup(reader, "host.local", &[RecordType::A]);
+    world.run_until(secs(1), |world| !world.log.is_empty());
+    let asked = world.time();
+    world.stop(reader, first);
+    world.run(ms(500));
+    let second = world.lookup(reader, "host.local", &[RecordType::A]);
+    world.run_to(asked + ms(3500));
+    world.stop(reader, second);
+    world.run(secs(1));
+
+    let again = world.asked_at(reader, "host.local", RecordType::A);
+    let wanted = [0, 1000, 2000].map(|wait| asked + ms(wait));
+    assert_eq!(again, wanted, "a series of its own begins");
+    assert_eq!(world.hosts[reader].engine.open_questions(), 0);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::world::script::goodbye;
 use crate::world::script::ptr;
 use crate::world::script::query;
 use crate::world::script::service;
+use crate::world::script::unique;
 use crate::world::secs;
 
 const READER: &[&str] = &["192.0.2.2/24"];
@@ -157,6 +158,21 @@ fn known_answers_that_do_not_fit_follow_at_once_without_a_question() {
             .count();
         assert_eq!(times, 1, "{record:?}");
     }
+}
+
+#[test]
+fn a_pointer_that_its_host_marks_unique_is_listed_like_any_other() {
+    // 6762-7.1-1
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(ms(200));
+    world.say(PEER, &[unique(one(4500))]);
+    world.run(secs(4));
+
+    let last = *world.queries(reader, WEB, RecordType::PTR).last().unwrap();
+    assert_eq!(last.message.answers.len(), 1);
+    assert!(!last.message.answers[0].cache_flush);
 }
 
 #[test]

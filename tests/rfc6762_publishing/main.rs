@@ -9,6 +9,7 @@ mod world;
 
 mod every_packet;
 mod rfc6763;
+mod s03_names;
 mod s05_asking_us;
 mod s06_1_denying;
 mod s06_7_legacy;
@@ -18,6 +19,7 @@ mod s08_probing;
 mod s09_conflicts;
 mod s10_goodbyes;
 mod s14_links;
+mod s15_sharing;
 mod s17_size;
 mod s18_format;
 

@@ -1,7 +1,11 @@
 //! §6.7: replies to plain DNS clients, which ask from another port.
 
+use beacon::Service;
 use beacon::wire::Class;
+use beacon::wire::Name;
 use beacon::wire::Question;
+use beacon::wire::Rdata;
+use beacon::wire::Record;
 use beacon::wire::RecordType;
 use beacon::wire::Ttl;
 
@@ -95,7 +99,7 @@ fn what_does_not_fit_into_512_bytes_is_marked_as_cut_off() {
     world.host("printer", &["192.0.2.1/24"]);
     for n in 0..20 {
         let name = format!("A printer with a rather long name, number {n}");
-        let service = beacon::Service::new(&name, "_ipp._tcp", 631).unwrap();
+        let service = Service::new(&name, "_ipp._tcp", 631).unwrap();
         register(&mut world, service);
     }
     register(&mut world, printer());
@@ -112,6 +116,31 @@ fn what_does_not_fit_into_512_bytes_is_marked_as_cut_off() {
         .collect();
     assert_eq!(cut, [false, true]);
     assert!(replies[1].bytes.len() <= 512 && replies[1].bytes.len() > 440);
+}
+
+#[test]
+fn a_plain_client_that_can_take_more_gets_more() {
+    // 6762-18.5-2
+    let mut world = World::new(5);
+    world.host("printer", &["192.0.2.1/24"]);
+    for n in 0..20 {
+        let name = format!("A printer with a rather long name, number {n}");
+        let service = Service::new(&name, "_ipp._tcp", 631).unwrap();
+        register(&mut world, service);
+    }
+    world.run(secs(10));
+    let asked = world.time();
+    let mut opt = Record::new(Name::root(), Ttl(0), Rdata::Opt((*b"").into()));
+    opt.class = Class(4096);
+    let ask = make::ask(TYPE, RecordType::PTR).additional(opt);
+    world.send(CLIENT, &ask.bytes());
+    world.run(secs(2));
+
+    let replies = responses(&world, asked);
+    assert_eq!(replies.len(), 1);
+    assert!(!replies[0].message.truncated);
+    assert_eq!(replies[0].message.answers.len(), 20);
+    assert!(replies[0].bytes.len() <= 1472);
 }
 
 #[test]

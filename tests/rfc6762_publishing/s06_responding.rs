@@ -369,6 +369,23 @@ fn a_name_is_defended_at_once_even_among_many_questions() {
 }
 
 #[test]
+fn a_name_is_defended_at_once_whatever_else_is_asked_by_unicast() {
+    // 6762-6.3-3
+    let mut world = printing(17);
+    let asked = world.time();
+    let probe = make::query()
+        .question_qu(INSTANCE, RecordType::ANY)
+        .question_qu(TYPE, RecordType::PTR)
+        .authority(make::held_back(make::srv(INSTANCE, 9, "a.local")));
+    world.send(PEER, &probe.bytes());
+    world.run(secs(2));
+
+    let replies = responses(&world, asked);
+    assert_eq!(times(&replies), [asked]);
+    assert!(answers(replies[0], &make::srv(INSTANCE, 631, HOST)));
+}
+
+#[test]
 fn answers_due_together_share_a_packet() {
     // 6762-6.4-1
     let mut world = printing(12);

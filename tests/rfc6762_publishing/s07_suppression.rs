@@ -200,6 +200,92 @@ fn an_answer_that_another_host_gives_to_one_asker_alone_is_given() {
     assert!(answers(replies[0], &make::ptr(TYPE, INSTANCE)));
 }
 
+#[test]
+fn a_host_that_begins_its_query_again_is_waited_for_from_then_on() {
+    // 6762-7.2-4
+    let mut world = printing(11);
+    let asked = world.time();
+    for _ in 0..3 {
+        world.send(PEER, &make::ask(TYPE, RecordType::PTR).truncated().bytes());
+        world.run(ms(300));
+    }
+    world.run(secs(2));
+
+    let replied = times(&responses(&world, asked));
+    assert_eq!(replied.len(), 1);
+    let delay = replied[0] - asked;
+    assert!((ms(1000)..=ms(1100)).contains(&delay), "{delay:?}");
+}
+
+#[test]
+fn a_denial_that_the_asker_knows_is_not_repeated() {
+    // 6762-7.1-2
+    let mut world = printing(12);
+    let ask = make::ask(HOST, RecordType::AAAA);
+    let asked = world.time();
+    world.send(PEER, &ask.bytes());
+    world.run(secs(2));
+    let denial = responses(&world, asked)[0].message.answers[0].clone();
+
+    let known = world.time();
+    let ask = ask.answer(make::held_back(denial));
+    world.send(PEER, &ask.bytes());
+    world.run(secs(2));
+    assert_eq!(responses(&world, known).len(), 0);
+}
+
+#[test]
+fn a_unique_set_that_is_known_in_parts_is_known() {
+    // 6762-7.2-3, 6762-10.2-3
+    for (second, said) in [("192.0.2.2", 0), ("192.0.2.1", 1)] {
+        let mut world = World::new(13);
+        world.host("printer", &["192.0.2.1/24", "192.0.2.2/24"]);
+        super::register(&mut world, super::printer());
+        world.run(secs(10));
+        let asked = world.time();
+        let held = |address| make::held_back(make::a(HOST, address));
+        let ask = make::ask(HOST, RecordType::A).answer(held("192.0.2.1"));
+        world.send(PEER, &ask.truncated().bytes());
+        world.run(ms(50));
+        world.send(PEER, &make::query().answer(held(second)).bytes());
+        world.run(secs(2));
+
+        let replies = responses(&world, asked);
+        let replies: Vec<_> = replies
+            .iter()
+            .map(|packet| packet.message.answers.len())
+            .collect();
+        assert_eq!(replies, vec![2; said]);
+    }
+}
+
+#[test]
+fn a_unique_set_of_which_another_host_gives_a_part_is_given_whole() {
+    // 6762-7.4-1, 6762-10.2-3
+    for (parts, said) in [(1, 1), (2, 0)] {
+        let mut world = World::new(14);
+        world.host("printer", &["192.0.2.1/24", "192.0.2.2/24"]);
+        super::register(&mut world, super::printer());
+        world.run(secs(10));
+        let asked = world.time();
+        let ask = make::ask(HOST, RecordType::A).truncated();
+        world.send(PEER, &ask.bytes());
+        world.run(ms(50));
+        let all = [make::a(HOST, "192.0.2.1"), make::a(HOST, "192.0.2.2")];
+        let told = all[..parts].iter().cloned();
+        let told = told.fold(make::response(), Make::answer);
+        world.send(OTHER_PEER, &told.bytes());
+        world.run(secs(2));
+
+        let replies = responses(&world, asked);
+        let replies: Vec<_> = replies
+            .iter()
+            .map(|packet| packet.message.answers.len())
+            .collect();
+        assert_eq!(replies, vec![2; said]);
+    }
+}
+
 fn ask_knowing(seconds: u32) -> Make {
     let known = make::ttl(make::ptr(TYPE, INSTANCE), seconds);
     make::ask(TYPE, RecordType::PTR).answer(known)

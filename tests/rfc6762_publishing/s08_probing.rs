@@ -358,7 +358,7 @@ fn records_are_sorted_before_the_first_difference_decides_a_tie() {
 
 #[test]
 fn an_equal_probe_changes_nothing() {
-    // 6762-8.2.1-3
+    // 6762-8.2.1-3, 6762-8.2-6: it comes compressed, and is compared in full
     let mut world = starting(14);
     world.run(ms(300));
     let first = probes(&world, ms(0))[0].clone();
@@ -419,5 +419,22 @@ fn all_records_are_announced_twice_a_second_apart_and_never_again() {
         ] {
             assert!(answers(packet, &record), "{record:?}");
         }
+    }
+}
+
+#[test]
+fn what_was_announced_before_is_not_announced_again_for_another_service() {
+    // 6762-8.3-4
+    let mut world = printing(17);
+    let added = world.time();
+    let service = Service::new("Other", "_ipp._tcp", 9).unwrap();
+    register(&mut world, service);
+    world.run(secs(10));
+
+    let announced = responses(&world, added);
+    assert_eq!(announced.len(), 2);
+    for packet in announced {
+        assert_eq!(packet.message.answers.len(), 3, "pointer, SRV and TXT");
+        assert!(answers(packet, &make::ptr(TYPE, "Other._ipp._tcp.local")));
     }
 }

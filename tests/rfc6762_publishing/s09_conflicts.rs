@@ -235,6 +235,79 @@ fn a_conflict_about_two_names_at_once_changes_both() {
 }
 
 #[test]
+fn a_host_takes_no_name_that_it_already_speaks_for() {
+    // 6762-9-4
+    let mut world = printing(11);
+    let proxied = Service::new("Scanner", "_uscan._tcp", 80).unwrap();
+    let proxied = proxied.host("printer-2").unwrap();
+    let proxied = proxied.address("192.0.2.77".parse().unwrap()).unwrap();
+    register(&mut world, proxied);
+    world.run(secs(5));
+    for _ in 0..2 {
+        world.send(PEER, &make::say(make::a(HOST, "192.0.2.9")));
+        world.run(ms(251));
+    }
+    let renamed = world.time();
+    world.run(secs(5));
+
+    let said = responses(&world, renamed);
+    let own = make::a("printer-3.local", "192.0.2.1");
+    assert!(said.iter().any(|packet| answers(packet, &own)));
+}
+
+#[test]
+fn a_name_that_was_found_in_the_end_is_claimed_quickly_again() {
+    // 6762-8.1-12
+    let mut world = starting(12);
+    defend(&mut world, secs(20), |name| {
+        name.to_string().contains("_ipp")
+    });
+    world.run(secs(10));
+    let Some((_, Status::Announced { name })) = statuses(&world).pop() else {
+        panic!("{:?}", statuses(&world));
+    };
+    let contested = world.time();
+    let theirs = make::srv(&name.to_string(), 9, "other.local");
+    world.send(PEER, &make::say(theirs));
+    world.run(secs(10));
+
+    assert!(probes(&world, contested)[0].at <= contested + ms(250));
+}
+
+#[test]
+fn another_hosts_goodbye_is_no_conflict() {
+    // 6762-9-1
+    let mut world = printing(13);
+    let said = world.time();
+    let goodbye = make::ttl(make::a(HOST, "192.0.2.9"), 0);
+    world.send(PEER, &make::say(goodbye));
+    world.run(secs(5));
+
+    assert_eq!(world.sent(0, said).len(), 0);
+}
+
+#[test]
+fn a_service_is_not_reported_as_announced_while_its_host_is_contested() {
+    // 6762-9-6
+    let mut world = printing(14);
+    let contested = world.time();
+    world.send(PEER, &make::say(make::a(HOST, "192.0.2.9")));
+    world.run(secs(5));
+
+    let told = statuses(&world);
+    let [
+        ..,
+        (at, Status::Probing { .. }),
+        (again, Status::Announced { .. }),
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*at, contested);
+    assert_eq!(*again, responses(&world, contested)[0].at);
+}
+
+#[test]
 fn a_minute_of_probing_in_vain_is_reported() {
     // 6762-9-7
     let mut world = starting(9);

@@ -349,6 +349,47 @@ fn an_answer_that_waits_is_not_given_after_its_goodbye() {
     assert_eq!(times(&responses(&world, gone)), [gone]);
 }
 
+#[test]
+fn a_name_that_is_contested_is_not_taken_back_for_its_other_holder() {
+    // 6762-10.1-1, 6762-9-3
+    let mut world = printing(14);
+    let id = first_registration(&world);
+    world.send(PEER, &make::say(make::srv(INSTANCE, 9, "other.local")));
+    let gone = world.time();
+    world.with(0, |engine, now| engine.withdraw(now, id));
+
+    let said = responses(&world, gone);
+    assert!(answers(said[0], &make::ptr(TYPE, INSTANCE)));
+    let instance = make::name(INSTANCE);
+    assert!(
+        said[0]
+            .message
+            .answers
+            .iter()
+            .all(|record| record.name != instance)
+    );
+}
+
+#[test]
+fn a_unicast_answer_that_waits_holds_an_address_that_joined_meanwhile() {
+    // 6762-10.2-3
+    let mut world = printing(15);
+    let asked = world.time();
+    world.send(PEER, &make::ask_qu(HOST, RecordType::A).truncated().bytes());
+    world.run(ms(100));
+    let link = Link::new(LINK, "eth0")
+        .with_address("192.0.2.1".parse().unwrap(), 24)
+        .with_address("192.0.2.7".parse().unwrap(), 24);
+    world.with(0, |engine, now| engine.set_link(now, link));
+    world.run(secs(5));
+
+    let said = responses(&world, asked);
+    let reply = said.iter().find(|packet| !packet.is_multicast()).unwrap();
+    for address in ["192.0.2.1", "192.0.2.7"] {
+        assert!(answers(reply, &make::a(HOST, address)));
+    }
+}
+
 fn first_registration(world: &World) -> RegistrationId {
     let told = world.hosts[0].events.iter();
     let mut ids = told.filter_map(|(_, notice)| match notice {

@@ -226,6 +226,38 @@ fn a_registration_after_a_shutdown_is_announced_and_reported() {
     assert_eq!(told.count(), 2);
 }
 
+#[test]
+fn a_name_that_is_lost_on_one_link_is_taken_back_where_it_was_ours() {
+    // 6762-14-2, 6762-10.1-1
+    let mut lone = publishing(&[ONE]);
+    lone.join(2, TWO);
+    lone.run(ms(260));
+    let lost = lone.time();
+    let theirs = make::a("box.local", "198.51.100.9");
+    lone.send(2, PEER_ON_TWO, &make::say(theirs));
+    lone.run(secs(5));
+
+    let goodbyes = |link| {
+        let sent = lone.sent(link, lost);
+        let goodbyes = sent.iter().flat_map(|sent| records(sent));
+        goodbyes.filter(|record| record.ttl.0 == 0).count()
+    };
+    assert_eq!((goodbyes(1), goodbyes(2)), (1, 0));
+}
+
+#[test]
+fn a_host_without_a_link_is_not_overdue() {
+    // 6762-9-7
+    let mut lone = Lone::new("box", &[]);
+    register(&mut lone);
+    lone.run(secs(3600));
+
+    assert_eq!(lone.events.len(), 1, "it wants to probe");
+    lone.join(1, ONE);
+    lone.run(secs(5));
+    assert_eq!(lone.events.len(), 2, "and has");
+}
+
 /// Returns a host that has announced a service on these links ten seconds ago.
 fn publishing(addresses: &[&str]) -> Lone {
     let mut lone = Lone::new("box", addresses);

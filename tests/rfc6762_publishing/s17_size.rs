@@ -1,7 +1,6 @@
 //! §17: messages that fit, and many of them.
 
 use std::time::Duration;
-use std::time::Instant;
 
 use beacon::Service;
 use beacon::TxtProperties;
@@ -9,6 +8,7 @@ use beacon::protocol::Engine;
 use beacon::protocol::Link;
 use beacon::wire::RecordType;
 
+use super::HOST;
 use super::INSTANCE;
 use super::PEER;
 use super::Packet;
@@ -130,9 +130,47 @@ fn two_hosts_with_records_too_large_to_propose_settle_who_has_the_name() {
 }
 
 #[test]
+fn a_record_that_grows_larger_than_a_packet_is_announced_alone() {
+    // 6762-17-4, 6762-8.4-1
+    let mut world = World::new(6);
+    world.host("printer", &["192.0.2.1/24"]);
+    let id = register(&mut world, large(100));
+    world.run(secs(10));
+    let changed = world.time();
+    let properties = large(3000).properties().clone();
+    world
+        .with(0, |engine, now| engine.update_txt(now, id, &properties))
+        .unwrap();
+    world.run(secs(5));
+
+    let said = responses(&world, changed);
+    assert_eq!(said.len(), 2);
+    assert!(said.iter().all(|packet| packet.records().count() == 1));
+}
+
+#[test]
+fn a_record_too_large_to_propose_does_not_count_in_a_tie() {
+    // 6762-8.2.1-1, 6762-17-4
+    for (port, lost) in [(630, false), (632, true)] {
+        let mut world = World::new(7);
+        world.host("printer", &["192.0.2.1/24"]);
+        register(&mut world, large(3000));
+        world.run(ms(300));
+        let theirs = make::srv(INSTANCE, port, HOST);
+        world.send(PEER, &make::probe(INSTANCE, &[theirs]).bytes());
+        world.run(secs(5));
+
+        let pointer = make::ptr(TYPE, INSTANCE);
+        let said = responses(&world, ms(0));
+        let said = said.iter().find(|packet| answers(packet, &pointer));
+        assert_eq!(said.unwrap().at > secs(1), lost, "{port}");
+    }
+}
+
+#[test]
 fn a_thousand_services_are_announced_answered_for_and_taken_back_in_no_time() {
     // 6762-8.3-1, 6762-17-1, 6763-4.1-1
-    let began = Instant::now();
+    let began = worked();
     let mut world = World::new(5);
     world.host("printer", &["192.0.2.1/24"]);
     let ids: Vec<_> = (0..1000)
@@ -148,7 +186,7 @@ fn a_thousand_services_are_announced_answered_for_and_taken_back_in_no_time() {
     let replies = responses(&world, asked);
     assert_eq!(pointers(&replies), 1000);
     assert!(replies.iter().all(|packet| packet.at <= asked + ms(120)));
-    let took = began.elapsed();
+    let took = worked() - began;
     assert!(took < Duration::from_secs(3), "it took {took:?}");
 
     // An asker that knows all of it, in as many packets as that takes.
@@ -205,4 +243,12 @@ fn pointers(packets: &[&Packet]) -> usize {
     let said = packets.iter().flat_map(|packet| &packet.message.answers);
     said.filter(|record| record.record_type() == RecordType::PTR)
         .count()
+}
+
+/// Returns how long this thread has been working. The clock on the wall would count what else the
+/// machine does.
+fn worked() -> Duration {
+    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = figures.split_whitespace().next().unwrap();
+    Duration::from_nanos(nanoseconds.parse().unwrap())
 }

@@ -106,6 +106,11 @@ impl World {
 
     /// Adds a host with these addresses (`192.0.2.1/24`), and returns its number.
     pub fn host(&mut self, name: &str, addresses: &[&str]) -> usize {
+        self.host_with(name, addresses, Limits::default())
+    }
+
+    /// Adds a host that may hold so much.
+    pub fn host_with(&mut self, name: &str, addresses: &[&str], limits: Limits) -> usize {
         let mut link = Link::new(LINK, "eth0");
         for address in addresses {
             let (address, prefix) = address.split_once('/').expect("address/prefix");
@@ -113,7 +118,7 @@ impl World {
         }
         let n = self.hosts.len() as u64;
         let name: HostName = name.parse().unwrap();
-        let mut engine = Engine::new(name, Limits::default(), self.seed * 1000 + n, self.start);
+        let mut engine = Engine::new(name, limits, self.seed * 1000 + n, self.start);
         engine.set_link(self.now, link.clone());
         self.hosts.push(Host {
             engine,

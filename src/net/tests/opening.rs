@@ -8,7 +8,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
 use crate::net::tests::namespace::{Outcome, in_namespace};
-use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab};
+use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab, is_port_shared};
 
 #[test]
 fn both_families_have_a_socket_on_the_port_side_by_side() {
@@ -26,6 +26,7 @@ fn both_families_have_a_socket_on_the_port_side_by_side() {
 
 #[test]
 fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
+    // 6762-11-1
     in_namespace(|| {
         let v4 = MulticastSocket::open(Family::V4)?;
         let v6 = MulticastSocket::open(Family::V6)?;
@@ -55,6 +56,7 @@ fn groups_that_others_joined_are_not_asked_for() {
 
 #[test]
 fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
+    // 6762-15.1-1
     in_namespace(|| {
         make_links(1);
         let a0 = interface("a0");
@@ -72,6 +74,31 @@ fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
             let (len, _) = other.recv_from(&mut bytes)?;
             assert_eq!(&bytes[..len], b"to all");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_program_that_shares_the_port_is_known_and_one_that_is_bound_to_the_group_is_not_meant() {
+    // 6762-15.1-2
+    in_namespace(|| {
+        make_links(1);
+        assert!(
+            !Family::ALL.into_iter().any(is_port_shared),
+            "nobody is there"
+        );
+
+        let other = avahi(interface("a0").index)?;
+        assert_eq!(Family::ALL.map(is_port_shared), [true, false]);
+
+        drop(other);
+        let group = UdpSocket::bind(Family::V4.group_address())?;
+        assert_eq!(Family::ALL.map(is_port_shared), [false, false]);
+
+        drop(group);
+        let both = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT))?;
+        assert_eq!(Family::ALL.map(is_port_shared), [true, true]);
+        drop(both);
         Ok(())
     });
 }

@@ -22,8 +22,8 @@ use index::Digest;
 use index::Index;
 
 use crate::protocol::chance::Chance;
+use crate::protocol::deadlines::Deadlines;
 use crate::protocol::slab::Slab;
-use crate::protocol::timers::Timers;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -35,7 +35,7 @@ use crate::wire::RecordType;
 pub(crate) struct Cache {
     records: Slab<Cached>,
     index: Index,
-    expiries: Timers<u32>,
+    expiries: Deadlines,
     arrivals: u64,
     bytes: usize,
     sources: HashMap<IpAddr, usize>,
@@ -89,7 +89,7 @@ impl Cache {
         Self {
             records: Slab::default(),
             index: Index::default(),
-            expiries: Timers::new(),
+            expiries: Deadlines::default(),
             arrivals: 0,
             bytes: 0,
             sources: HashMap::new(),
@@ -294,7 +294,7 @@ impl Cache {
     /// 6762 §5.2 (a unique answer ends the series), §6.1 (NSEC is an answer).
     pub(crate) fn is_settled(&self, folded: &[u8], record_type: RecordType) -> bool {
         self.answers(folded, record_type).any(Cached::is_unique)
-            || self.denials(folded, record_type).any(Cached::is_good)
+            || self.denials(folded, record_type).any(Cached::is_unique)
     }
 
     /// Tells whether the owner of a name said that it has no record of this type, and none is held.

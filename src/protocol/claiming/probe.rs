@@ -64,7 +64,8 @@ fn write_some(link: &Link, zone: &Zone, names: &[NameId], writer: &mut Writer) -
     writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
     for name in names {
         let owner = zone.owner(*name);
-        writer.question(&owner.name, RecordType::ANY, Class::IN, true)?;
+        let unicast = link.welcomes_unicast();
+        writer.question(&owner.name, RecordType::ANY, Class::IN, unicast)?;
     }
     for name in names {
         for own in proposal(link, zone, *name) {

@@ -2,6 +2,7 @@
 //!
 //! Read RFC 6762 §5.2 and RFC 6763 §4 first.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::dnssd::InstanceName;
@@ -23,7 +24,6 @@ use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::TXT_ASKED_MAX;
 use crate::protocol::querying::TypeBrowser;
 use crate::wire::Name;
-use crate::wire::Record;
 use crate::wire::RecordType;
 
 impl Engine {
@@ -148,58 +148,73 @@ impl Engine {
         let overdue = asked.filter(|question| {
             question.record_type == RecordType::TXT && question.schedule.sent() == TXT_ASKED_MAX
         });
-        let overdue: Vec<_> = overdue.map(|question| question.folded.clone()).collect();
-        for folded in overdue {
-            self.tell(link, &folded, RecordType::TXT, None);
-        }
+        let overdue = overdue.map(|question| (question.folded.clone(), RecordType::TXT));
+        let overdue: Changed = overdue.collect();
+        self.tell_details(link, &overdue);
     }
 
     /// Drops the records of a link whose time is over.
     pub(crate) fn expire(&mut self, link: LinkId) {
+        let mut changed = Changed::new();
         for _ in 0..EXPIRIES_A_TURN {
             let now = self.tools.now;
             let Some(state) = self.links.get_mut(&link) else {
                 return;
             };
             let Some(Expired { place, record }) = state.cache.pop_expired(now) else {
-                return;
+                break;
             };
-            if record.cache_flush {
-                let (folded, chance) = (record.name.folded(), &mut self.tools.chance);
-                state
-                    .questions
-                    .reopen(now, &folded, record.record_type(), chance);
+            let (folded, record_type) = (record.name.folded(), record.record_type());
+            if record.cache_flush || record.record_type() == RecordType::NSEC {
+                let chance = &mut self.tools.chance;
+                state.questions.reopen(now, &folded, record_type, chance);
             }
-            self.note_change(link, place, &record, Change::Removed);
+            changed.insert((Box::from(&*folded), record_type));
+            let news = News {
+                place,
+                record: &record,
+                change: Change::Removed,
+            };
+            self.tell(link, &folded, news);
         }
+        self.tell_details(link, &changed);
     }
 
-    /// Tells all who wait for a record that it came to a place in the cache, or went from there.
-    pub(crate) fn note_change(
-        &mut self,
-        link: LinkId,
-        place: u32,
-        record: &Record,
-        change: Change,
-    ) {
-        let news = News {
-            place,
-            record,
-            change,
-        };
-        self.tell(
-            link,
-            &record.name.folded(),
-            record.record_type(),
-            Some(news),
-        );
-    }
-
-    /// Lets every subscription ask on a link.
-    pub(crate) fn join(&mut self, link: LinkId, first: First) {
+    /// Tells all who want a record for itself that it came or went.
+    pub(crate) fn tell(&mut self, link: LinkId, folded: &[u8], news: News<'_>) {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
+        let record_type = news.record.record_type();
+        for watcher in state.questions.watchers(folded, record_type) {
+            if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
+                let mut desk = state.desk(&mut self.tools, First::Multicast);
+                subscription.note(news, &mut desk);
+            }
+        }
+    }
+
+    /// Lets all whose instances are resolved with these sets of records look at them again.
+    pub(crate) fn tell_details(&mut self, link: LinkId, changed: &Changed) {
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        for (folded, record_type) in changed {
+            for watcher in state.questions.details(folded, *record_type) {
+                if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
+                    let mut desk = state.desk(&mut self.tools, First::Multicast);
+                    subscription.note_detail(watcher.role, &mut desk);
+                }
+            }
+        }
+    }
+
+    /// Lets every subscription ask on a link that came up.
+    pub(crate) fn join(&mut self, link: LinkId) {
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let first = state.first();
         for subscription in self.subscriptions.values_mut() {
             subscription.join(&mut state.desk(&mut self.tools, first));
         }
@@ -219,9 +234,7 @@ impl Engine {
     /// Asks everything on a link from the start.
     pub(crate) fn restart_questions(&mut self, link: LinkId) {
         if let Some(state) = self.links.get_mut(&link) {
-            state
-                .questions
-                .restart(self.tools.now, &mut self.tools.chance);
+            state.restart_questions(&mut self.tools);
         }
     }
 
@@ -268,27 +281,10 @@ impl Engine {
         self.subscriptions.insert(id, subscription);
         Ok(id)
     }
-
-    /// Tells all who wait for a name and type on a link to look again; `news` is the record that
-    /// came or went, if one did.
-    pub(crate) fn tell(
-        &mut self,
-        link: LinkId,
-        folded: &[u8],
-        record_type: RecordType,
-        news: Option<News<'_>>,
-    ) {
-        let Some(state) = self.links.get_mut(&link) else {
-            return;
-        };
-        for watcher in state.questions.watchers(folded, record_type) {
-            if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
-                let mut desk = state.desk(&mut self.tools, First::Multicast);
-                subscription.note(&watcher.role, news, &mut desk);
-            }
-        }
-    }
 }
+
+/// Sets of records in which something came or went, by folded name and type.
+pub(crate) type Changed = BTreeSet<(Box<[u8]>, RecordType)>;
 
 /// Questions asked in one turn on one link; what is due beyond that follows in the next.
 const QUESTIONS_A_TURN: usize = 256;

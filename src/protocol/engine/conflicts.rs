@@ -103,8 +103,27 @@ impl Engine {
             }
             Lineage::Proxy(_) => self.registry.rename_proxies(owner),
         };
+        for id in &moved {
+            self.place_everywhere(*id, cause);
+        }
+        if !matches!(lineage, Lineage::Instance(_)) {
+            self.claim_again(&moved, delay);
+        }
+    }
+
+    /// Claims the instances anew whose host has another name: until that is verified, nothing may be
+    /// said of a service there, since the name may be a third host's.
+    fn claim_again(&mut self, moved: &[RegistrationId], delay: Duration) {
         for id in moved {
-            self.place_everywhere(id, cause);
+            let Some(held) = self.registry.get(*id) else {
+                continue;
+            };
+            let folded = held.instance.name().folded();
+            for state in self.links.values_mut() {
+                if let Some(name) = state.zone.find(&folded) {
+                    state.contest(name, delay, &mut self.tools);
+                }
+            }
         }
     }
 

@@ -83,10 +83,9 @@ impl Engine {
     /// Asks everything on a link from the start, and lets what was heard there go unless it is
     /// heard again.
     pub(crate) fn doubt_all(&mut self, link: LinkId) {
-        let (now, chance) = (self.tools.now, &mut self.tools.chance);
         if let Some(state) = self.links.get_mut(&link) {
-            let ask = state.questions.restart(now, chance);
-            state.cache.doubt_all(ask, now + WAKE_WAIT);
+            let ask = state.restart_questions(&mut self.tools);
+            state.cache.doubt_all(ask, self.tools.now + WAKE_WAIT);
         }
     }
 }

@@ -32,7 +32,6 @@ pub(crate) enum Cause {
 /// One set of records taking the place of another.
 #[derive(Debug)]
 struct Exchange {
-    cause: Cause,
     now: Instant,
     /// What has to be announced for it.
     changed: BTreeSet<OwnId>,
@@ -55,7 +54,7 @@ impl LinkState {
         cause: Cause,
         tools: &mut Tools,
     ) {
-        let mut exchange = Exchange::new(cause, tools.now);
+        let mut exchange = Exchange::new(tools.now);
         for (owner, drafts) in changes {
             self.exchange(owner, drafts, &mut exchange);
         }
@@ -79,7 +78,6 @@ impl LinkState {
         exchange: &mut Exchange,
     ) {
         let before = self.drafts.remove(&owner).unwrap_or_default();
-        let drafts = distinct(drafts);
         for draft in drafts.iter().filter(|draft| !before.contains(draft)) {
             if let Added::New(id) = self.zone.add(draft) {
                 exchange.changed.insert(id);
@@ -117,9 +115,8 @@ impl LinkState {
         }
         if own.announced {
             self.former.remember(own.record.clone(), exchange.now);
-            // After a lost conflict, and while one goes on, the name may be another host's.
-            let certain = exchange.cause == Cause::Change && usable;
-            if own.ownership == Ownership::Shared || certain {
+            // After a conflict, and while one goes on, the name may be another host's here.
+            if own.ownership == Ownership::Shared || usable {
                 exchange.gone.push(own);
             }
         }
@@ -180,9 +177,8 @@ impl LinkState {
 }
 
 impl Exchange {
-    fn new(cause: Cause, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            cause,
             now,
             changed: BTreeSet::new(),
             gone: Vec::new(),
@@ -205,17 +201,6 @@ impl Former {
         }
         self.records.push_back((record, until));
     }
-}
-
-/// Leaves out what is there twice: it would be taken back once only.
-fn distinct(drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        if !kept.contains(&draft) {
-            kept.push(draft);
-        }
-    }
-    kept
 }
 
 /// How long what we said may come back from a reflector.

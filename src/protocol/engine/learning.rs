@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use crate::protocol::cache::Applied;
 use crate::protocol::engine::Engine;
+use crate::protocol::engine::asking::Changed;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::subscription::Change;
+use crate::protocol::engine::subscription::News;
 use crate::protocol::link::Arrival;
 use crate::protocol::link::LinkId;
 use crate::wire::Class;
@@ -34,6 +36,8 @@ impl Engine {
             if heed.taken.count == before {
                 break;
             }
+            let changed = std::mem::take(&mut heed.changed);
+            self.tell_details(arrival.link, &changed);
         }
         if heed.held.count > 0 {
             self.flush(arrival.link, message, &heed);
@@ -71,7 +75,13 @@ impl Engine {
         match state.cache.apply(now, source, heard, chance) {
             Applied::New(place) | Applied::Rescued(place) => {
                 state.questions.refresh_by(&folded, record_type, refresh);
-                self.note_change(arrival.link, place, &heard.to_record(), Change::Added);
+                heed.changed.insert((Box::from(&*folded), record_type));
+                let news = News {
+                    place,
+                    record: &heard.to_record(),
+                    change: Change::Added,
+                };
+                self.tell(arrival.link, &folded, news);
             }
             Applied::Refreshed => state.questions.refresh_by(&folded, record_type, refresh),
             Applied::Refused => self.counts.cache_refused += 1,
@@ -87,6 +97,7 @@ impl Engine {
     /// until it says otherwise.
     fn flush(&mut self, link: LinkId, message: &Message<'_>, heed: &Heed) {
         let now = self.tools.now;
+        let mut changed = Changed::new();
         for (n, heard) in message.all_records().enumerate() {
             if !heed.held.contains(n) || !heard.cache_flush() || heard.ttl().0 == 0 {
                 continue;
@@ -96,9 +107,10 @@ impl Engine {
                 return;
             };
             if state.cache.flush(now, &folded, record_type) {
-                self.tell(link, &folded, record_type, None);
+                changed.insert((Box::from(&*folded), record_type));
             }
         }
+        self.tell_details(link, &changed);
     }
 }
 
@@ -146,6 +158,8 @@ struct Heed {
     taken: Places,
     /// Those of whose names something was held before.
     held: Places,
+    /// The sets in which something came, until those who are resolved with them are told.
+    changed: Changed,
 }
 
 /// A set of the records of a message.

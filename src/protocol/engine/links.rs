@@ -3,6 +3,7 @@
 //! Read RFC 6762 §8 (a link that comes up: probe and announce), §8.4 (an address that changes:
 //! announce), §10.3 (a link that goes: forget what was heard there) and §14 (several links) first.
 
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::protocol::cache::Bounds;
@@ -11,7 +12,6 @@ use crate::protocol::engine::exchange::Cause;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::link::Link;
 use crate::protocol::link::LinkId;
-use crate::protocol::querying::First;
 
 impl Engine {
     /// Adds a link, or tells what has changed about one.
@@ -37,7 +37,7 @@ impl Engine {
         } else {
             self.links.insert(id, LinkState::new(link, self.bounds()));
             self.place_all(id);
-            self.join(id, First::Unicast);
+            self.join(id);
         }
         self.note_standings();
     }
@@ -65,6 +65,19 @@ impl Engine {
             self.place_all(link);
             self.doubt_all(link);
         }
+        self.advance(now);
+        self.note_standings();
+    }
+
+    /// Takes note that one link was cut off for a while, such as by a cable that was pulled.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §8, §10.3.
+    pub fn wake_link(&mut self, now: Instant, link: LinkId) {
+        self.set_now(now);
+        self.place_all(link);
+        self.doubt_all(link);
         self.advance(now);
         self.note_standings();
     }
@@ -118,7 +131,7 @@ impl Engine {
             // A claim that has not asked yet does so on the link as it is by then.
             let idle = !state.claims.contains(name) || state.claims.is_contestable(name);
             if idle && state.zone.unique_at(name).next().is_some() {
-                state.contest(name, std::time::Duration::ZERO, &mut self.tools);
+                state.contest(name, Duration::ZERO, &mut self.tools);
             }
         }
     }

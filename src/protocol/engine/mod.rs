@@ -124,6 +124,8 @@ pub struct Counts {
     pub echoes: u64,
     /// Names of ours that another host holds.
     pub conflicts: u64,
+    /// Answers dropped because nobody took out the packets that waited.
+    pub answers_dropped: u64,
     /// Replies to one host that were not given, because too many others waited.
     pub replies_refused: u64,
     /// Changes of attributes that came too soon after others, and had to wait.
@@ -205,7 +207,10 @@ impl Engine {
     /// Returns what was counted since the engine was made.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.counts
+        Counts {
+            answers_dropped: self.tools.outbox.dropped(),
+            ..self.counts
+        }
     }
 
     /// Returns how many records of other hosts are held, on all links.

@@ -21,7 +21,6 @@ use crate::protocol::registry::RegistrationId;
 use crate::protocol::registry::Registry;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::NameId;
-use crate::wire::Name;
 
 impl Engine {
     /// Registers a service: claims its name on every link and announces it.
@@ -119,23 +118,14 @@ impl Engine {
             return;
         }
         if let Some(state) = self.links.get(&link).filter(|_| !self.brakes.is_empty()) {
-            let names = won.iter().map(|name| state.zone.owner(*name).name.clone());
-            for name in names.collect::<Vec<_>>() {
-                let lineage = self.registry.lineage(&name);
-                if let Some(lineage) = lineage.filter(|_| !self.is_claimed_anywhere(&name)) {
+            for name in won {
+                let owner = &state.zone.owner(*name).name;
+                if let Some(lineage) = self.registry.lineage(owner) {
                     self.brakes.remove(&lineage);
                 }
             }
         }
         self.note_standings();
-    }
-
-    fn is_claimed_anywhere(&self, name: &Name) -> bool {
-        let folded = name.folded();
-        self.links.values().any(|state| {
-            let name = state.zone.find(&folded);
-            name.is_some_and(|name| state.claims.contains(name))
-        })
     }
 }
 

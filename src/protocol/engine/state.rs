@@ -81,6 +81,21 @@ impl LinkState {
         Interface::new(self.link.id(), self.link.name().clone())
     }
 
+    /// Returns how a question that was open as the link came up is asked first. RFC 6762 §5.4.
+    pub(crate) fn first(&self) -> First {
+        if self.link.welcomes_unicast() {
+            First::Unicast
+        } else {
+            First::Multicast
+        }
+    }
+
+    /// Asks everything from the start: the link came up. Returns when that will be.
+    pub(crate) fn restart_questions(&mut self, tools: &mut Tools) -> Instant {
+        let first = self.first();
+        self.questions.restart(tools.now, first, &mut tools.chance)
+    }
+
     /// Returns what a subscription needs to follow things here.
     pub(crate) fn desk<'e>(&'e mut self, tools: &'e mut Tools, first: First) -> Desk<'e> {
         Desk {
@@ -96,11 +111,6 @@ impl LinkState {
     /// Starts to claim a name again: another host used it, or the link was away.
     pub(crate) fn contest(&mut self, name: NameId, delay: Duration, tools: &mut Tools) {
         self.zone.set_verified(name, false);
-        for id in self.zone.behind(&[name]) {
-            if !self.zone.is_usable(id) {
-                self.announcer.cancel(id);
-            }
-        }
         if delay.is_zero() {
             self.claims.begin(name, tools.now, &mut tools.chance);
         } else {

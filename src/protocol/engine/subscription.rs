@@ -122,31 +122,32 @@ impl Subscription {
         }
     }
 
-    /// Takes note of what one of its questions heard; without news it only looks again.
-    pub(crate) fn note(&mut self, role: &Role, news: Option<News<'_>>, desk: &mut Desk<'_>) {
-        let target = news.and_then(News::target);
-        match (&mut self.topic, role, target) {
-            (Topic::Browse(_, browser), Role::Pointers, Some((target, Change::Added))) => {
+    /// Takes note of a record that it wants for itself.
+    pub(crate) fn note(&mut self, news: News<'_>, desk: &mut Desk<'_>) {
+        match (&mut self.topic, news.target()) {
+            (Topic::Browse(_, browser), Some((target, Change::Added))) => {
                 browser.list(target, desk);
             }
-            (Topic::Browse(_, browser), Role::Pointers, Some((target, Change::Removed))) => {
+            (Topic::Browse(_, browser), Some((target, Change::Removed))) => {
                 browser.unlist(target, desk);
             }
-            (Topic::Types(_, browser), Role::Pointers, Some((target, Change::Added))) => {
+            (Topic::Types(_, browser), Some((target, Change::Added))) => {
                 browser.list(target, desk);
             }
-            (Topic::Types(_, browser), Role::Pointers, Some((target, Change::Removed))) => {
+            (Topic::Types(_, browser), Some((target, Change::Removed))) => {
                 browser.unlist(target, desk);
             }
-            (Topic::Browse(_, browser) | Topic::Resolve(_, browser), Role::Detail(place), _) => {
-                browser.note_change(*place, desk);
-            }
-            (Topic::Records(lookup), _, _) => {
-                if let Some(news) = news {
-                    lookup.note_change(desk.link(), news.place);
-                }
-            }
+            (Topic::Records(lookup), _) => lookup.note_change(desk.link(), news.place),
             _ => {}
+        }
+    }
+
+    /// Takes note that something changed of the records with which an instance is resolved.
+    pub(crate) fn note_detail(&mut self, role: Role, desk: &mut Desk<'_>) {
+        if let (Topic::Browse(_, browser) | Topic::Resolve(_, browser), Role::Detail(place)) =
+            (&mut self.topic, role)
+        {
+            browser.note_change(place, desk);
         }
     }
 

@@ -62,7 +62,6 @@ impl Engine {
         let now = self.tools.now;
         if let Some(standing) = self.standings.get_mut(&id) {
             standing.updates.note(now);
-            self.chores.cancel(Chore::Update(id));
             self.place_everywhere(id, Cause::Change);
         }
     }

@@ -30,12 +30,11 @@ impl Desk<'_> {
     /// Asks for the records of a name on behalf of `watcher`.
     pub(crate) fn open(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
         for record_type in types {
-            let watcher = watcher.clone();
             self.questions.open(
                 self.now,
                 name,
                 *record_type,
-                watcher,
+                *watcher,
                 self.first,
                 self.chance,
             );
@@ -45,7 +44,7 @@ impl Desk<'_> {
     /// Leaves those questions to whoever else asks them.
     pub(crate) fn close(&mut self, name: &Name, types: &[RecordType], watcher: &Watcher) {
         for record_type in types {
-            self.questions.close(name, *record_type, watcher);
+            self.questions.close(self.now, name, *record_type, watcher);
         }
     }
 }

@@ -42,7 +42,8 @@ pub(crate) fn write(
                 let again = listed.iter().any(|at| answers(record.record_type(), *at));
                 let fits = cached.wire_bytes() <= bytes_max - HEADER_BYTES;
                 let ttl = cached.known_answer_ttl(now);
-                let Some(ttl) = ttl.filter(|_| !cached.is_unique() && !again && fits) else {
+                let shared = !cached.is_unique() || question.is_for_anybody();
+                let Some(ttl) = ttl.filter(|_| shared && !again && fits) else {
                     continue;
                 };
                 let section = Section::Answer;

@@ -7,19 +7,18 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::protocol::cache::Cache;
 use crate::protocol::cache::answers;
 use crate::protocol::chance::Chance;
+use crate::protocol::deadlines::Deadlines;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Schedule;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Turn;
 use crate::protocol::slab::Slab;
-use crate::protocol::timers::Timers;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -28,14 +27,12 @@ use crate::wire::RecordType;
 pub(crate) struct Questions {
     slab: Slab<Question>,
     by_name: HashMap<Box<[u8]>, Vec<u32>>,
-    timers: Timers<u32>,
+    timers: Deadlines,
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
     first: Option<Instant>,
     /// Whether a question was closed since somebody last wanted to know.
     closed: bool,
-    /// Questions closed lately, and before when each may not be asked again.
-    lately: VecDeque<(Box<[u8]>, RecordType, Instant)>,
 }
 
 /// One name and type that somebody here wants to know about.
@@ -49,20 +46,23 @@ pub(crate) struct Question {
     pub(crate) asked_unicast: Option<Instant>,
     /// When another host last asked it.
     heard: Option<Instant>,
+    /// Who wants its answers for themselves.
     watchers: BTreeSet<Watcher>,
+    /// Whose instances are resolved with its answers: a host may have thousands of them.
+    details: BTreeSet<Watcher>,
     /// Until when it is open without a watcher, if it is.
     until: Option<Instant>,
 }
 
 /// Who wants to hear of changes to a question's answers.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Watcher {
     pub(crate) subscription: SubscriptionId,
     pub(crate) role: Role,
 }
 
 /// What the answers are to the one who watches.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Role {
     /// Pointers to instances or types.
     Pointers,
@@ -86,10 +86,9 @@ impl Questions {
         Self {
             slab: Slab::default(),
             by_name: HashMap::new(),
-            timers: Timers::new(),
+            timers: Deadlines::default(),
             first: None,
             closed: false,
-            lately: VecDeque::new(),
         }
     }
 
@@ -108,14 +107,21 @@ impl Questions {
         chance: &mut Chance,
     ) {
         let place = match self.place_of(&name.folded(), record_type) {
-            Some(place) => place,
+            Some(place) if self.get(place).is_watched() => place,
+            Some(place) => {
+                let start = self.first_query_at(now, chance);
+                self.question_mut(place).schedule.restart(start);
+                self.timers.set_no_later(place, start);
+                place
+            }
             None => {
                 let start = self.first_query_at(now, chance);
-                let start = start.max(self.earliest(now, &name.folded(), record_type));
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
-        self.question_mut(place).watchers.insert(watcher);
+        self.question_mut(place)
+            .watching(watcher.role)
+            .insert(watcher);
     }
 
     /// Sees to it that a question is open until an instant, whoever watches, and returns when it
@@ -128,11 +134,10 @@ impl Questions {
         until: Instant,
         chance: &mut Chance,
     ) -> Instant {
-        let mut start = self.first_query_at(now, chance);
+        let start = self.first_query_at(now, chance);
         let place = match self.place_of(&name.folded(), record_type) {
             Some(place) => place,
             None => {
-                start = start.max(self.earliest(now, &name.folded(), record_type));
                 let schedule = Schedule::new(start, First::Multicast);
                 self.insert(name, record_type, schedule, start)
             }
@@ -158,6 +163,7 @@ impl Questions {
             asked_unicast: None,
             heard: None,
             watchers: BTreeSet::new(),
+            details: BTreeSet::new(),
             until: None,
         });
         self.by_name.entry(folded).or_default().push(place);
@@ -165,19 +171,28 @@ impl Questions {
         place
     }
 
-    /// Leaves a question; it closes with the last one who asked it.
-    pub(crate) fn close(&mut self, name: &Name, record_type: RecordType, watcher: &Watcher) {
-        let folded = name.folded();
-        let Some(place) = self.place_of(&folded, record_type) else {
+    /// Leaves a question; it closes with the last one who asked it, or a second after it was asked,
+    /// so that who asks it anew keeps the distance.
+    pub(crate) fn close(
+        &mut self,
+        now: Instant,
+        name: &Name,
+        record_type: RecordType,
+        watcher: &Watcher,
+    ) {
+        let Some(place) = self.place_of(&name.folded(), record_type) else {
             return;
         };
         let question = self.question_mut(place);
-        question.watchers.remove(watcher);
-        if !question.watchers.is_empty() {
+        question.watching(watcher.role).remove(watcher);
+        if question.is_watched() {
             return;
         }
-        match question.until {
-            Some(until) => self.timers.set_no_later(place, until),
+        question.until = question.until.filter(|until| *until > now);
+        let end = question.end().filter(|end| *end > now);
+        self.closed = true;
+        match end {
+            Some(end) => self.timers.set_no_later(place, end),
             None => self.remove(place),
         }
     }
@@ -189,17 +204,29 @@ impl Questions {
 
     /// Tells whether anybody here wants a record of this name and type.
     pub(crate) fn wants(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.at(folded)
-            .any(|question| is_wanted(record_type, question.record_type))
+        self.at(folded).any(|question| {
+            let open = question.is_watched() || question.until.is_some();
+            open && is_wanted(record_type, question.record_type)
+        })
     }
 
-    /// Returns all who wait for records of this name and type.
+    /// Returns all who want records of this name and type for themselves.
     pub(crate) fn watchers(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
         let wanting = self
             .at(folded)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.watchers.iter().cloned())
+            .flat_map(|question| question.watchers.iter().copied())
+            .collect()
+    }
+
+    /// Returns all whose instances are resolved with records of this name and type.
+    pub(crate) fn details(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+        let wanting = self
+            .at(folded)
+            .filter(|question| is_wanted(record_type, question.record_type));
+        wanting
+            .flat_map(|question| question.details.iter().copied())
             .collect()
     }
 
@@ -235,13 +262,13 @@ impl Questions {
         }
     }
 
-    /// Asks everything from the start: the link came up. Returns when that will be.
-    pub(crate) fn restart(&mut self, now: Instant, chance: &mut Chance) -> Instant {
+    /// Asks everything from the start. Returns when that will be.
+    pub(crate) fn restart(&mut self, now: Instant, first: First, chance: &mut Chance) -> Instant {
         let start = self.first_query_at(now, chance);
         let places: Vec<_> = self.slab.keys().collect();
         for place in places {
             let question = self.question_mut(place);
-            question.schedule = Schedule::new(start, First::Unicast);
+            question.schedule = Schedule::new(start, first);
             self.timers.set_no_later(place, start);
         }
         start
@@ -256,8 +283,8 @@ impl Questions {
                 break;
             };
             let question = self.slab.get_mut(place).expect("timed places are filled");
-            let over = question.until.is_none_or(|until| until <= now);
-            if question.watchers.is_empty() && over {
+            let over = question.end().is_none_or(|end| end <= now);
+            if !question.is_watched() && over {
                 self.remove(place);
                 continue;
             }
@@ -278,7 +305,7 @@ impl Questions {
                 let refresh = cache.refresh_due(folded, record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
-            let end = question.until.filter(|_| question.watchers.is_empty());
+            let end = question.end().filter(|_| !question.is_watched());
             if let Turn::Wait(at) = turn {
                 self.timers.set(place, end.map_or(at, |end| end.min(at)));
             } else if let Some(end) = end {
@@ -356,23 +383,6 @@ impl Questions {
                 self.by_name.remove(&question.folded);
             }
         }
-        if let Some(earliest) = question.schedule.earliest() {
-            if self.lately.len() == LATELY_MAX {
-                self.lately.pop_front();
-            }
-            let closed = (question.folded, question.record_type, earliest);
-            self.lately.push_back(closed);
-        }
-    }
-
-    /// Returns before when a question that is not open may not be asked.
-    fn earliest(&mut self, now: Instant, folded: &[u8], record_type: RecordType) -> Instant {
-        self.lately.retain(|(.., earliest)| *earliest > now);
-        let mut same = self
-            .lately
-            .iter()
-            .filter(|(closed, of_type, _)| **closed == *folded && *of_type == record_type);
-        same.next_back().map_or(now, |(.., earliest)| *earliest)
     }
 
     fn first_query_at(&mut self, now: Instant, chance: &mut Chance) -> Instant {
@@ -402,9 +412,25 @@ impl Questions {
 }
 
 impl Question {
+    /// Returns until when it is kept without a watcher.
+    fn end(&self) -> Option<Instant> {
+        self.until.max(self.schedule.earliest())
+    }
+
+    fn is_watched(&self) -> bool {
+        !self.watchers.is_empty() || !self.details.is_empty()
+    }
+
+    fn watching(&mut self, role: Role) -> &mut BTreeSet<Watcher> {
+        match role {
+            Role::Detail(_) => &mut self.details,
+            Role::Pointers | Role::Records => &mut self.watchers,
+        }
+    }
+
     /// Tells whether any host may have an answer of its own, whatever one of them says: instances
     /// are pointed to by shared records. RFC 6763 §4.1.
-    fn is_for_anybody(&self) -> bool {
+    pub(crate) fn is_for_anybody(&self) -> bool {
         let mut roles = self.watchers.iter().map(|watcher| &watcher.role);
         roles.any(|role| *role == Role::Pointers)
     }
@@ -416,10 +442,6 @@ const FIRST_DELAY_MAX: Duration = Duration::from_millis(120);
 
 /// How long a unicast response may take. RFC 6762 §6.
 const UNICAST_WINDOW: Duration = Duration::from_secs(2);
-
-/// Questions remembered after they were closed; a user who closes and opens more of them in one
-/// second may ask some of them twice in it.
-const LATELY_MAX: usize = 256;
 
 /// Tells whether a record of one type matters to a question for another: as an answer, or as the
 /// denial of one.

@@ -40,7 +40,9 @@ pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
         if !seen.insert((name, record_type, question.unicast())) {
             continue;
         }
-        let answers = unknown(zone, answers_to(zone, name, record_type), &known);
+        let mut answers = answers_to(zone, name, record_type);
+        // Of a unique set this may leave a part: it is made whole again when it is sent.
+        answers.retain(|answer| !known.contains(answer));
         if !answers.is_empty() {
             asked.push(Asked {
                 answers,
@@ -74,22 +76,6 @@ pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> BTreeSet<Answer> {
         half.then_some(answer)
     });
     fresh.collect()
-}
-
-/// Takes out what the sender knows. Of a unique set all must be known, since it is only ever sent
-/// whole (§10.2).
-fn unknown(zone: &Zone, wanted: Vec<Answer>, known: &BTreeSet<Answer>) -> Vec<Answer> {
-    if known.is_empty() {
-        return wanted;
-    }
-    let keep = |answer: &Answer| !is_known(zone, *answer, known);
-    wanted.into_iter().filter(keep).collect()
-}
-
-/// Tells whether an answer is known with all that it has to be sent with.
-pub(crate) fn is_known(zone: &Zone, answer: Answer, known: &BTreeSet<Answer>) -> bool {
-    let set = zone.set_of(answer);
-    set.iter().all(|member| known.contains(member))
 }
 
 /// Tells whether every answer is ours alone, so that nobody else can give it.

@@ -92,10 +92,6 @@ impl Pending {
         self.answers.remove(&answer);
     }
 
-    pub(crate) fn is_wanted(&self, answer: Answer) -> bool {
-        self.answers.contains_key(&answer)
-    }
-
     /// Takes out the answers to send at `now`: nothing until the moment at which most can go
     /// together.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Answer> {

@@ -109,11 +109,8 @@ impl Responder {
                 };
                 self.repeat(delay::due(haste, now, chance), answer, family, zone);
             } else if heard.ttl() >= ttl && arrival.is_multicast() {
-                let said = |member: &Answer| says(zone, message, *member);
-                let pending = &mut self.pending[family as usize];
-                if pending.is_wanted(answer) && zone.set_of(answer).iter().all(said) {
-                    pending.cancel(answer);
-                }
+                // Others of its set still wait, and take it along, unless they were said too.
+                self.pending[family as usize].cancel(answer);
             }
         }
     }
@@ -181,12 +178,9 @@ impl Responder {
         chance: &mut Chance,
     ) {
         let (source, pending) = (arrival.source, &mut self.pending[arrival.family() as usize]);
-        let known = matching::known(zone, message);
-        for answer in &known {
-            if matching::is_known(zone, *answer, &known) {
-                pending.note_known(*answer, source);
-                self.replies.note_known(*answer, source);
-            }
+        for answer in matching::known(zone, message) {
+            pending.note_known(answer, source);
+            self.replies.note_known(answer, source);
         }
         if message.header().truncated {
             let due = delay::due(Haste::Unfinished, now, chance);
@@ -331,14 +325,6 @@ fn multicast(
         zone.note_multicast(*answer, family, now);
     }
     sent
-}
-
-/// Tells whether a response says what one of our records says, for as long as we would.
-fn says(zone: &Zone, message: &Message<'_>, answer: Answer) -> bool {
-    message.all_records().any(|heard| {
-        zone.find_same(&heard).map(Answer::Record) == Some(answer)
-            && heard.ttl() >= zone.ttl(answer)
-    })
 }
 
 /// The port of Multicast DNS. Who asks from another one is a plain DNS client.
