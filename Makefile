@@ -4,14 +4,17 @@ CARGO ?= cargo
 # For example `--locked`.
 CARGO_OPTIONS ?=
 CARGO_TARGET_DIR ?= target
+# How many storms `make sim` runs.
+SEEDS ?= 1000
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test conformance interop need-cargo
+.PHONY: help demo test sim conformance interop need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
+	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make interop   against Avahi and python-zeroconf, in network namespaces (as root)'
 
@@ -25,6 +28,11 @@ test: need-cargo
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
+
+# SEED=n runs the storm of one seed again.
+sim: need-cargo
+	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
+	    $(CARGO) test $(CARGO_OPTIONS) --release --test sim -- --show-output
 
 # In `CI` a skipped test fails: it shows nothing.
 conformance: need-cargo

@@ -193,8 +193,8 @@ fn one_of_many_rescues_a_shared_record() {
     assert_eq!(ttls, [Ttl(0), Ttl(4500)]);
 }
 
-/// A host that fell asleep while it probed went on where it was, though nobody could have told it of
-/// a conflict meanwhile: it could even announce a name for which it heard no answer.
+/// A host that fell asleep while it probed went on where it was, though nobody could have told it
+/// of a conflict meanwhile: it could even announce a name for which it heard no answer.
 #[test]
 fn a_host_that_slept_while_it_probed_begins_from_the_start() {
     // 6762-8-1

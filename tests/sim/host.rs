@@ -97,6 +97,22 @@ impl Host {
         self.link.addresses().collect()
     }
 
+    /// Returns the address that the kernel puts on a packet: to a link-local address or group it
+    /// speaks from a link-local one. RFC 6724 §5.
+    pub(crate) fn source_towards(&self, to: IpAddr) -> IpAddr {
+        let local = |address: IpAddr| match address {
+            IpAddr::V4(_) => false,
+            IpAddr::V6(address) => {
+                address.is_unicast_link_local() || address.segments()[0] == 0xff02
+            }
+        };
+        let of_family = |own: &IpAddr| own.is_ipv4() == to.is_ipv4();
+        let same_scope = |own: &IpAddr| of_family(own) && local(*own) == local(to);
+        let own = self.link.addresses().find(same_scope);
+        let own = own.or_else(|| self.link.addresses().find(of_family));
+        own.expect("a family in use has an address")
+    }
+
     /// Takes note of what the engine told, and returns the browse and the news if it is some.
     ///
     /// Panics when the story makes no sense: a second arrival, or a departure without one.

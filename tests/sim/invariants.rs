@@ -55,6 +55,11 @@ impl Invariants {
         self.note_move(host, now);
     }
 
+    /// A host must make sure of all its names again.
+    pub(crate) fn forget_names(&mut self, host: usize) {
+        self.runs[host].claimed = Claimed::default();
+    }
+
     /// A message reaches these hosts, in ascending order.
     pub(crate) fn note_heard(
         &mut self,

@@ -159,6 +159,8 @@ impl Owners {
             let set = keys::set(name, record_type);
             if record.ttl().0 == 0 {
                 self.owners.remove(&set);
+                // A denial goes with whatever it is beside.
+                self.owners.remove(&keys::set(name, RecordType::NSEC));
                 continue;
             }
             let before = self.owners.insert(set, host);

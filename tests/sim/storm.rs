@@ -7,6 +7,7 @@
 //! - at once, everybody is asked for every name in use, so that two owners of one name meet;
 //! - after [`SOON`], every browser lists and resolves what is there, and each name has one owner;
 //! - after [`FORGOTTEN`], it lists nothing else: every lie and every crash has outlived its TTL;
+//! - what is withdrawn, updated and moved then is known after [`KNOWN`], what is new after [`WON`];
 //! - when the others stop, they are gone from the last one's list within a second and a bit.
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use beacon::HostName;
 use beacon::Service;
+use beacon::TxtProperties;
 use beacon::protocol::Depth;
 use beacon::protocol::Family;
 use beacon::protocol::Link;
@@ -56,10 +58,11 @@ pub(crate) fn run(scenario: &'static str, seed: u64) -> Outcome {
     storm.world.run(SOON);
     storm.check(Ghosts::Allowed);
     storm.world.invariants.expect_one_owner_each();
+    storm.world.steady = true;
     storm.take_census();
-    storm.world.run(Duration::from_secs(5));
     storm.world.run(FORGOTTEN);
     storm.check(Ghosts::Forbidden);
+    storm.change_everything();
     storm.stop_one_by_one();
     Outcome {
         trace: storm.world.journal.trace(),
@@ -122,7 +125,7 @@ impl Storm {
         self.world.link.heal();
         self.world.link.set_quality(Quality::PERFECT);
         for (_, n) in std::mem::take(&mut self.sleepers) {
-            self.world.wake(n);
+            self.wake(n);
         }
         // What is on its way still belongs to the storm; so do names that nobody has won yet.
         self.world.run(LATE_MAX + Duration::from_secs(12));
@@ -148,8 +151,9 @@ impl Storm {
             (35..45, State::Up) => self.toggle_browse(n),
             (45..50, State::Up) => self.readdress(n),
             (50..53, State::Up) => self.flap(n),
-            (53..58, _) => self.cut(),
-            (58..63, _) => {
+            (53..56, State::Up) => self.update(n),
+            (56..60, _) => self.cut(),
+            (60..63, _) => {
                 self.note("the link is whole".to_owned());
                 self.world.link.heal();
             }
@@ -175,7 +179,7 @@ impl Storm {
             };
             let (at, n) = self.sleepers.swap_remove(place);
             self.world.run_until(at.max(self.world.now()));
-            self.world.wake(n);
+            self.wake(n);
         }
         self.world.run_until(end);
     }
@@ -218,6 +222,24 @@ impl Storm {
             }
             self.world.run(Duration::from_millis(10));
         }
+    }
+
+    /// Lets every host change something, then offer something more.
+    fn change_everything(&mut self) {
+        for n in self.up() {
+            match self.chance.below(3) {
+                0 => self.withdraw(n),
+                1 => self.update(n),
+                _ => self.readdress(n),
+            }
+        }
+        self.world.run(KNOWN);
+        self.check(Ghosts::Forbidden);
+        for n in self.up() {
+            self.publish(n);
+        }
+        self.world.run(WON);
+        self.check(Ghosts::Forbidden);
     }
 
     /// Stops all hosts but the first that is up; it must see them go.
@@ -304,6 +326,35 @@ impl Storm {
             self.world.with(n, |engine, now| engine.withdraw(now, id));
         }
         self.world.settle(n);
+    }
+
+    /// Changes the attributes of a service.
+    fn update(&mut self, n: usize) {
+        let published = self.world.hosts[n].services.last_mut();
+        let Some((published, id)) = published.and_then(|held| held.id.map(|id| (held, id))) else {
+            return;
+        };
+        let mut properties = TxtProperties::new();
+        let value = [b'a' + self.chance.byte() % 26];
+        let inserted = properties.insert("u", Some(&value));
+        inserted.expect("a property");
+        let service = published.service.clone().with_properties(&properties);
+        published.service = service.expect("small properties");
+        let instance = published.service.instance().clone();
+        self.note(format!("host {n} updates {instance} to {properties:?}"));
+        let updated = self
+            .world
+            .with(n, |engine, now| engine.update_txt(now, id, &properties));
+        updated.expect("small properties");
+        self.world.settle(n);
+    }
+
+    /// Wakes a host up; its engine may be told, or have to find out.
+    fn wake(&mut self, n: usize) {
+        match self.chance.per_mille(500) {
+            true => self.world.rouse(n),
+            false => self.world.wake(n),
+        }
     }
 
     fn toggle_browse(&mut self, n: usize) {
@@ -450,13 +501,18 @@ const TYPES: &[&str] = &["_ipp._tcp", "_http._tcp", "_sim._udp"];
 const STORM_MIN: Duration = Duration::from_secs(5);
 const STORM_MAX: Duration = Duration::from_secs(60);
 
-/// By then a host that was told nothing in the storm has asked again: its questions are at most as
-/// far apart as the storm was long, twice that if a neighbour's question stood for one of them. And
-/// whatever was said of hosts has outlived its two minutes.
-const SOON: Duration = Duration::from_secs(240);
+/// By then a host that was told nothing in the storm has asked again, since its questions are at
+/// most as far apart as the storm was long; and what was said of hosts has outlived its two minutes.
+const SOON: Duration = Duration::from_secs(130);
 
 /// By then every pointer of the storm is forgotten, whoever left it. RFC 6762 §10.
 const FORGOTTEN: Duration = Duration::from_secs(4510);
+
+/// An announcement waits for the one-second limit, and what it replaces stays for a second more.
+const KNOWN: Duration = Duration::from_millis(2500);
+
+/// Every host that wants a name loses it to every other at most, with a tie of a second each time.
+const WON: Duration = Duration::from_secs(20);
 
 /// A goodbye takes a second. RFC 6762 §10.1.
 const GONE: Duration = Duration::from_millis(1100);

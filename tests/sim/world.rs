@@ -18,11 +18,14 @@ use beacon::wire::Index;
 use beacon::wire::Message;
 
 use crate::chance::Chance;
+use crate::host::Browse;
 use crate::host::Host;
 use crate::host::LINK;
+use crate::host::News;
 use crate::host::State;
 use crate::invariants::Invariants;
 use crate::link::Link;
+use crate::oracle;
 use crate::oracle::Oracle;
 use crate::packet;
 use crate::packet::MDNS_PORT;
@@ -44,6 +47,8 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     pub(crate) journal: Journal,
     pub(crate) traffic: Traffic,
+    /// Whatever is there stays in every list.
+    pub(crate) steady: bool,
     index: Option<Box<Index>>,
 }
 
@@ -77,6 +82,7 @@ impl World {
             oracle: Oracle::default(),
             journal: Journal::new(scenario, seed),
             traffic: Traffic::default(),
+            steady: false,
             index: Some(Box::default()),
         }
     }
@@ -187,19 +193,17 @@ impl World {
                 Destination::Host(to) => to,
                 Destination::Group => packet::group(transmit.family),
             };
-            sent.push((transmit.family, to, transmit.bytes.to_vec()));
+            sent.push((to, transmit.bytes.to_vec()));
         }
         while let Some(notice) = self.hosts[n].engine.as_mut().and_then(Engine::poll_event) {
             if let Some((browse, news)) = self.hosts[n].note(notice) {
                 let browse = &self.hosts[n].browses[browse];
                 self.oracle.judge(n, self.now, browse, &news);
+                self.check_steady(n, browse, &news);
             }
         }
-        for (family, to, bytes) in sent {
-            let own = self.hosts[n].addresses().into_iter();
-            let mut own = own.filter(|own| Family::of(*own) == family);
-            let own = own.next().expect("a family in use has an address");
-            let source = (own, MDNS_PORT).into();
+        for (to, bytes) in sent {
+            let source = (self.hosts[n].source_towards(to.ip()), MDNS_PORT).into();
             self.send(Sender::Host(n), source, to, bytes);
         }
         self.schedule(n);
@@ -244,6 +248,17 @@ impl World {
         self.meet_deadline(n);
     }
 
+    /// Wakes a host up and tells its engine: it probes and asks from the start.
+    pub(crate) fn rouse(&mut self, n: usize) {
+        self.journal
+            .note(self.now, format!("host {n} wakes up and knows it"));
+        self.hosts[n].state = State::Up;
+        self.invariants.forget_names(n);
+        self.oracle.doubt(n, self.now);
+        self.with(n, Engine::wake);
+        self.settle(n);
+    }
+
     /// Ends a host without a word.
     pub(crate) fn crash(&mut self, n: usize) {
         self.journal.note(self.now, format!("host {n} crashes"));
@@ -262,6 +277,15 @@ impl World {
         self.with(n, Engine::shutdown);
         self.settle(n);
         self.hosts[n].end();
+    }
+
+    /// Checks that nothing that is there goes, once nothing goes wrong any more.
+    fn check_steady(&self, n: usize, browse: &Browse, news: &News) {
+        if let News::Removed(name) = news {
+            let mut all = oracle::services(&self.hosts, &self.hosts[n], browse);
+            let offered = self.steady && all.any(|(.., offered)| offered == *name);
+            assert!(!offered, "host {n} removed {name}, which is there");
+        }
     }
 
     fn meet_deadline(&mut self, n: usize) {
