@@ -261,7 +261,8 @@ fn no_service_points_to_a_host_name_before_that_is_verified() {
     );
 }
 
-/// A denial without the cache-flush bit settled a question, and nobody asked again when it was over.
+/// A denial without the cache-flush bit settled a question, and nobody asked again when it was
+/// over.
 #[test]
 fn a_browse_goes_on_after_a_denial_that_is_over() {
     let mut world = World::new(8);
