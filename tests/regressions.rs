@@ -193,8 +193,8 @@ fn one_of_many_rescues_a_shared_record() {
     assert_eq!(ttls, [Ttl(0), Ttl(4500)]);
 }
 
-/// A host that fell asleep while it probed went on where it was, though nobody could have told it of
-/// a conflict meanwhile: it could even announce a name for which it heard no answer.
+/// A host that fell asleep while it probed went on where it was, though nobody could have told it
+/// of a conflict meanwhile: it could even announce a name for which it heard no answer.
 #[test]
 fn a_host_that_slept_while_it_probed_begins_from_the_start() {
     // 6762-8-1
@@ -261,7 +261,8 @@ fn no_service_points_to_a_host_name_before_that_is_verified() {
     );
 }
 
-/// A denial without the cache-flush bit settled a question, and nobody asked again when it was over.
+/// A denial without the cache-flush bit settled a question, and nobody asked again when it was
+/// over.
 #[test]
 fn a_browse_goes_on_after_a_denial_that_is_over() {
     let mut world = World::new(8);

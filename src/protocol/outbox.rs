@@ -169,8 +169,8 @@ impl Outbox {
         });
     }
 
-    /// Makes room by dropping the oldest answer: who still wants it asks again. What is kept is bounded
-    /// by what we hold and ask.
+    /// Makes room by dropping the oldest answer: who still wants it asks again. What is kept is
+    /// bounded by what we hold and ask.
     fn give_up_an_answer(&mut self) {
         let mut waiting = self.waiting.iter();
         let oldest = waiting.position(|packet| packet.importance == Importance::Answer);

@@ -56,8 +56,8 @@ pub(crate) struct Registered {
     pub(crate) _stay: Stay,
 }
 
-/// What the loop made for a handle. It is undone wherever this is dropped: with the handle, or in an
-/// answer that nobody waited for.
+/// What the loop made for a handle. It is undone wherever this is dropped: with the handle, or in
+/// an answer that nobody waited for.
 pub(crate) struct Stay {
     door: Arc<Door>,
     gone: Gone,

@@ -83,8 +83,8 @@ impl Subscribers {
 
     /// Makes room for the events of a subscription.
     pub(crate) fn add<E: Told>(&mut self, id: SubscriptionId) -> Receiver<E> {
-        // The places are counted here, by the only sender: a channel that has them all from the start
-        // would take their memory from the start.
+        // The places are counted here, by the only sender: a channel that has them all from the
+        // start would take their memory from the start.
         let (sender, events) = unbounded();
         let reader = Reader {
             outlet: E::outlet(sender),

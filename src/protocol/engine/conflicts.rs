@@ -111,8 +111,8 @@ impl Engine {
         }
     }
 
-    /// Claims the instances anew whose host has another name: until that is verified, nothing may be
-    /// said of a service there, since the name may be a third host's.
+    /// Claims the instances anew whose host has another name: until that is verified, nothing may
+    /// be said of a service there, since the name may be a third host's.
     fn claim_again(&mut self, moved: &[RegistrationId], delay: Duration) {
         for id in moved {
             let Some(held) = self.registry.get(*id) else {
