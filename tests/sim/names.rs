@@ -42,8 +42,10 @@ pub(crate) struct Owners {
 struct Series {
     name: Name,
     /// How many there may have been, since they may have begun from the start when something
-    /// happened to the host.
+    /// happened to the host, or it wanted something else.
     counts: [bool; 4],
+    /// What the last one wanted.
+    proposal: u64,
     last: Duration,
 }
 
@@ -58,7 +60,10 @@ impl Claimed {
     ) -> Result<(), Breach> {
         if message.authorities().len() > 0 {
             for question in message.questions() {
-                self.note_probe(question.name(), packet.at, moved);
+                let proposed = message.authorities();
+                let proposed = proposed.filter(|record| record.name() == question.name());
+                let proposal: Vec<_> = proposed.map(|record| keys::record(&record)).collect();
+                self.note_probe(question.name(), keys::digest(&proposal), packet.at, moved);
             }
         }
         if !message.header().response {
@@ -87,10 +92,17 @@ impl Claimed {
             .map(|series| &series.name)
     }
 
-    fn note_probe(&mut self, name: NameRef<'_>, now: Duration, moved: Option<Duration>) {
+    fn note_probe(
+        &mut self,
+        name: NameRef<'_>,
+        proposal: u64,
+        now: Duration,
+        moved: Option<Duration>,
+    ) {
         let first = || Series {
             name: name.to_name(),
             counts: NONE,
+            proposal,
             last: now,
         };
         let series = self.series.entry(keys::name(name)).or_insert_with(first);
@@ -106,9 +118,11 @@ impl Claimed {
             FIRST
         } else {
             let afresh = moved.is_some_and(|moved| moved >= series.last);
+            let afresh = afresh || series.proposal != proposal;
             [false, three || afresh, one, two]
         };
         series.last = now;
+        series.proposal = proposal;
     }
 
     /// A record is no answer before the names that it stands on were probed for.

@@ -502,7 +502,8 @@ const STORM_MIN: Duration = Duration::from_secs(5);
 const STORM_MAX: Duration = Duration::from_secs(60);
 
 /// By then a host that was told nothing in the storm has asked again, since its questions are at
-/// most as far apart as the storm was long; and what was said of hosts has outlived its two minutes.
+/// most as far apart as the storm was long; and what was said of hosts has outlived its two
+/// minutes.
 const SOON: Duration = Duration::from_secs(130);
 
 /// By then every pointer of the storm is forgotten, whoever left it. RFC 6762 §10.
