@@ -11,7 +11,7 @@ pub(crate) struct Slot {
     pub(crate) frame: Frame,
 }
 
-/// All slots, on the heap in one piece.
+/// All slots.
 pub(crate) struct Slab {
     slots: Box<[Slot]>,
 }

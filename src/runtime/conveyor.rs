@@ -24,6 +24,7 @@ use crate::net::Ring;
 use crate::net::Slab;
 use crate::net::Slot;
 use crate::runtime::bell::Bell;
+use crate::wire::CheckedNames;
 use crate::wire::Frame;
 
 /// The loop's end of the slots: those that are free, and those that are with the readers.
@@ -42,7 +43,7 @@ pub(crate) struct Crew<'a> {
     pub(crate) bell: &'a Arc<Bell>,
     pub(crate) roll: &'a Roll,
     /// What a reader does to a frame. It may panic: that is contained and counted.
-    pub(crate) read: fn(&mut Frame),
+    pub(crate) read: fn(&mut Frame, &mut CheckedNames),
     pub(crate) panics: &'a Counter,
 }
 
@@ -98,9 +99,10 @@ impl Crew<'_> {
     fn read_all<'slab>(&self, work: &Receiver<Datagram<'slab>>, done: &Sender<Datagram<'slab>>) {
         self.roll.sign();
         log::trace!("a reader starts");
+        let mut names = CheckedNames::new();
         for datagram in work {
             let frame = &mut datagram.slot.frame;
-            if catch_unwind(AssertUnwindSafe(|| (self.read)(frame))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| (self.read)(frame, &mut names))).is_err() {
                 self.panics.increment();
             }
             if done.send(datagram).is_err() {
@@ -176,8 +178,8 @@ impl Roll {
 }
 
 /// Checks a frame; bytes that are no message leave it without one.
-pub(crate) fn read(frame: &mut Frame) {
-    if let Err(fault) = frame.check() {
+pub(crate) fn read(frame: &mut Frame, names: &mut CheckedNames) {
+    if let Err(fault) = frame.check(names) {
         log::trace!("not a message: {fault}");
     }
 }
@@ -303,7 +305,7 @@ mod tests {
 
     fn with_conveyor(
         workers: usize,
-        read: fn(&mut Frame),
+        read: fn(&mut Frame, &mut CheckedNames),
         panics: &Counter,
         body: impl FnOnce(Conveyor<'_>),
     ) {
@@ -321,19 +323,19 @@ mod tests {
     }
 
     /// Reads some packets later than those behind them.
-    fn uneven_read(frame: &mut Frame) {
+    fn uneven_read(frame: &mut Frame, names: &mut CheckedNames) {
         let lazy = frame.bytes().last().is_some_and(|byte| byte % 3 == 0);
         for _ in 0..if lazy { 5 } else { 0 } {
             thread::yield_now();
         }
-        read(frame);
+        read(frame, names);
     }
 
-    fn fragile_read(frame: &mut Frame) {
+    fn fragile_read(frame: &mut Frame, names: &mut CheckedNames) {
         let mut windows = frame.bytes().windows(8);
         let nine = windows.any(|window| window.starts_with(b"Peer ") && window[7] == b'9');
         assert!(!nine, "a fault of the reader, on purpose");
-        read(frame);
+        read(frame, names);
     }
 
     /// Writes a response: there is a `Peer n`, or there is none any more.

@@ -8,13 +8,31 @@
 //! alone, and are read once. Every place behind a pointer is walked at most twice, once to find out
 //! about it and once to write that down, and never again.
 
+use std::fmt;
+
 use crate::wire::error::{Fault, ParseError};
+use crate::wire::index::MESSAGE_BYTES_MAX;
 use crate::wire::name::Name;
 use crate::wire::name_ref::POINTER;
 
-/// What is known about the names that pointers in one message lead to.
-#[derive(Debug)]
-pub(super) struct CheckedNames {
+/// What was found out about the names of one message while it was checked, so that none of them is
+/// read twice.
+///
+/// Whoever checks message after message keeps one of these and hands it to
+/// [`Frame::check`](super::Frame::check) each time: it makes room for the largest message once.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::wire::{CheckedNames, Frame};
+///
+/// let mut names = CheckedNames::new();
+/// for mut frame in [Frame::new(), Frame::new()] {
+///     frame.received(12);
+///     assert!(frame.check(&mut names).is_ok());
+/// }
+/// ```
+pub struct CheckedNames {
     /// For each byte of a message, what is known about the name that begins there.
     known: Box<[Known]>,
     /// From where on nothing is known, so that forgetting costs no more than remembering did.
@@ -25,10 +43,11 @@ pub(super) struct CheckedNames {
 }
 
 impl CheckedNames {
-    /// Makes room for messages of at most `message_bytes_max` bytes.
-    pub(super) fn new(message_bytes_max: usize) -> CheckedNames {
+    /// Makes room for messages of at most [`MESSAGE_BYTES_MAX`] bytes.
+    #[must_use]
+    pub fn new() -> CheckedNames {
         CheckedNames {
-            known: vec![Known::NOTHING; message_bytes_max].into_boxed_slice(),
+            known: vec![Known::NOTHING; MESSAGE_BYTES_MAX].into_boxed_slice(),
             known_end: 0,
             #[cfg(test)]
             steps: 0,
@@ -138,6 +157,18 @@ impl CheckedNames {
     fn count_step(&self) {}
 }
 
+impl Default for CheckedNames {
+    fn default() -> CheckedNames {
+        CheckedNames::new()
+    }
+}
+
+impl fmt::Debug for CheckedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckedNames").finish_non_exhaustive()
+    }
+}
+
 /// Most pointers in a name: one behind each label that a name has room for.
 ///
 /// Without a limit, whoever reads a name of one label may have to follow four thousand.
@@ -229,7 +260,7 @@ mod tests {
     use crate::wire::name_ref::NameRef;
 
     fn check(message: &[u8], at: usize) -> Result<usize, ParseError> {
-        CheckedNames::new(message.len()).check(message, at, message.len())
+        CheckedNames::new().check(message, at, message.len())
     }
 
     fn fault(message: &[u8], at: usize) -> (u16, Fault) {
@@ -300,7 +331,7 @@ mod tests {
     #[test]
     fn only_what_a_pointer_leads_to_may_stand_behind_the_limit() {
         let message = b"\x05local\0\x01a\xc0\0";
-        let check = |limit| CheckedNames::new(message.len()).check(message, 7, limit);
+        let check = |limit| CheckedNames::new().check(message, 7, limit);
 
         assert_eq!(check(11), Ok(11));
         assert_eq!(check(10).unwrap_err().fault, Fault::Truncated);
@@ -334,7 +365,7 @@ mod tests {
         let pointers = message.len();
         // To labels that are 2, 254 and 256 bytes away from the root.
         message.extend([0xC1, 0x8E, 0xC0, 0x92, 0xC0, 0x90]);
-        let mut names = CheckedNames::new(message.len());
+        let mut names = CheckedNames::new();
 
         let mut check = |at| {
             names
@@ -368,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_one_message_is_forgotten_in_the_next() {
-        let mut names = CheckedNames::new(5);
+        let mut names = CheckedNames::new();
 
         assert_eq!(names.check(b"\x01a\0\xc0\0", 3, 5), Ok(5));
         names.forget();
@@ -381,7 +412,7 @@ mod tests {
     fn a_name_is_good_where_a_reader_without_memory_can_spell_it() {
         // Every message of six bytes that is worth it, and the names in it one after the other.
         let worth = [0, 1, 2, 3, 0x40, 0xC0];
-        let mut names = CheckedNames::new(6);
+        let mut names = CheckedNames::new();
         for number in 0..worth.len().pow(6) {
             let byte = |digit| worth[number / worth.len().pow(digit) % worth.len()];
             let message: Vec<u8> = (0..6).map(byte).collect();

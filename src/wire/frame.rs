@@ -2,33 +2,38 @@
 
 use std::fmt;
 
+use crate::wire::checked_names::CheckedNames;
 use crate::wire::error::ParseError;
-use crate::wire::index::{Index, MESSAGE_BYTES_MAX};
+use crate::wire::index::{Contents, MESSAGE_BYTES_MAX};
 use crate::wire::message::Message;
 
 /// Room for the largest message and its table of contents.
 ///
-/// It is what a slot for packets holds, and is too large for the stack: put it in a box. It lends a
-/// [`Message`] only after [`check`](Self::check) found that the bytes are one.
+/// It is what a slot for packets holds. It lends a [`Message`] only after [`check`](Self::check)
+/// found that the bytes are one. The table grows with the largest message so far, so a frame that
+/// is used again and again soon allocates nothing.
 ///
 /// # Examples
 ///
 /// ```
-/// use beacon::wire::Frame;
+/// use beacon::wire::{CheckedNames, Frame};
 ///
-/// let mut frame = Box::new(Frame::new());
+/// let mut names = CheckedNames::new();
+/// let mut frame = Frame::new();
 /// frame.bytes_mut()[..12].copy_from_slice(&[0; 12]);
 /// frame.received(12);
 /// assert!(frame.message().is_none(), "nobody has checked it yet");
 ///
-/// frame.check()?;
+/// frame.check(&mut names)?;
 /// assert_eq!(frame.message().map(|message| message.question_count()), Some(0));
 /// # Ok::<(), beacon::wire::ParseError>(())
 /// ```
 pub struct Frame {
-    bytes: [u8; MESSAGE_BYTES_MAX],
+    /// All of [`MESSAGE_BYTES_MAX`]. On the heap, where pages that no message has reached yet cost
+    /// nothing.
+    bytes: Box<[u8]>,
     len: usize,
-    index: Index,
+    contents: Contents,
     checked: bool,
 }
 
@@ -37,9 +42,9 @@ impl Frame {
     #[must_use]
     pub fn new() -> Frame {
         Frame {
-            bytes: [0; MESSAGE_BYTES_MAX],
+            bytes: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
             len: 0,
-            index: Index::new(),
+            contents: Contents::default(),
             checked: false,
         }
     }
@@ -70,13 +75,14 @@ impl Frame {
         &self.bytes[..self.len]
     }
 
-    /// Checks what was received; a frame lends a message only after that.
+    /// Checks what was received; a frame lends a message only after that. What `names` knew before
+    /// does not matter: one for each thread that checks is enough.
     ///
     /// # Errors
     ///
     /// As for [`Message::read`].
-    pub fn check(&mut self) -> Result<(), ParseError> {
-        self.index.build(&self.bytes[..self.len])?;
+    pub fn check(&mut self, names: &mut CheckedNames) -> Result<(), ParseError> {
+        self.contents.build(&self.bytes[..self.len], names)?;
         self.checked = true;
         Ok(())
     }
@@ -85,7 +91,7 @@ impl Frame {
     #[must_use]
     pub fn message(&self) -> Option<Message<'_>> {
         self.checked
-            .then(|| Message::checked(self.bytes(), &self.index))
+            .then(|| Message::checked(self.bytes(), &self.contents))
     }
 }
 
@@ -107,6 +113,7 @@ impl fmt::Debug for Frame {
 #[cfg(test)]
 mod tests {
     use super::Frame;
+    use crate::wire::checked_names::CheckedNames;
     use crate::wire::error::Fault;
     use crate::wire::index::MESSAGE_BYTES_MAX;
 
@@ -117,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_frame_lends_a_message_only_after_a_good_check() {
-        let mut frame = Box::new(Frame::new());
+        let mut frame = Frame::new();
         receive(&mut frame, &[0; 12]);
         assert!(frame.message().is_none());
 
-        frame.check().unwrap();
+        frame.check(&mut CheckedNames::new()).unwrap();
         assert_eq!(
             frame.message().map(|message| message.bytes().len()),
             Some(12)
@@ -129,15 +136,18 @@ mod tests {
 
         receive(&mut frame, &[0; 11]);
         assert!(frame.message().is_none());
-        assert_eq!(frame.check().unwrap_err().fault, Fault::Truncated);
+        assert_eq!(
+            frame.check(&mut CheckedNames::new()).unwrap_err().fault,
+            Fault::Truncated
+        );
         assert!(frame.message().is_none());
     }
 
     #[test]
     fn touching_the_buffer_forgets_the_message() {
-        let mut frame = Box::new(Frame::new());
+        let mut frame = Frame::new();
         receive(&mut frame, &[0; 12]);
-        frame.check().unwrap();
+        frame.check(&mut CheckedNames::new()).unwrap();
 
         frame.bytes_mut()[5] = 1;
 
@@ -147,11 +157,11 @@ mod tests {
     #[test]
     fn the_largest_message_fits() {
         // 6762-17-6
-        let mut frame = Box::new(Frame::default());
+        let mut frame = Frame::default();
         assert_eq!(frame.bytes_mut().len(), MESSAGE_BYTES_MAX);
         frame.received(MESSAGE_BYTES_MAX);
 
-        assert!(frame.check().is_ok());
+        assert!(frame.check(&mut CheckedNames::new()).is_ok());
     }
 
     #[test]

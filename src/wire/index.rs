@@ -38,8 +38,34 @@ pub const MESSAGE_BYTES_MAX: usize = 9000;
 ///     assert_eq!(message.is_ok(), bytes[0] == 0);
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Index {
+    contents: Contents,
+    names: CheckedNames,
+}
+
+impl Index {
+    /// Makes an index with room for every message of at most [`MESSAGE_BYTES_MAX`] bytes.
+    #[must_use]
+    pub fn new() -> Index {
+        let mut contents = Contents::default();
+        contents.make_room();
+        Index {
+            contents,
+            names: CheckedNames::new(),
+        }
+    }
+
+    /// Checks a message and returns where everything in it is.
+    pub(super) fn build(&mut self, message: &[u8]) -> Result<&Contents, ParseError> {
+        self.contents.build(message, &mut self.names)?;
+        Ok(&self.contents)
+    }
+}
+
+/// Where the questions and records of one message are.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
     questions: Vec<Entry>,
     /// Those that can be read, of all sections.
     records: Vec<Entry>,
@@ -49,38 +75,30 @@ pub struct Index {
     skipped: usize,
     /// Why the first of those cannot be read; nothing if the message ends before it.
     first_fault: Option<ParseError>,
-    names: CheckedNames,
 }
 
-impl Index {
-    /// Makes an index with room for every message of at most [`MESSAGE_BYTES_MAX`] bytes.
-    #[must_use]
-    pub fn new() -> Index {
-        Index {
-            questions: Vec::with_capacity(QUESTIONS_MAX),
-            records: Vec::with_capacity(RECORDS_MAX),
-            section_ends: [0; 3],
-            skipped: 0,
-            first_fault: None,
-            names: CheckedNames::new(MESSAGE_BYTES_MAX),
-        }
-    }
-
+impl Contents {
     /// Checks a message and notes where everything in it is.
-    pub(super) fn build(&mut self, message: &[u8]) -> Result<(), ParseError> {
+    pub(super) fn build(
+        &mut self,
+        message: &[u8],
+        names: &mut CheckedNames,
+    ) -> Result<(), ParseError> {
         self.clear();
+        names.forget();
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(ParseError::new(MESSAGE_BYTES_MAX, Fault::MessageTooLong));
         }
         if message.len() < HEADER_BYTES {
             return Err(ParseError::new(message.len(), Fault::Truncated));
         }
-        let mut at = HEADER_BYTES;
-        for _ in 0..claimed(message, 0) {
-            at = self.read_question(message, at)?;
+        let contents = self;
+        Reading {
+            contents,
+            names,
+            message,
         }
-        self.read_records(message, at);
-        Ok(())
+        .read()
     }
 
     #[inline]
@@ -120,67 +138,88 @@ impl Index {
         self.first_fault
     }
 
+    /// Makes room for the most that a message can hold.
+    fn make_room(&mut self) {
+        self.questions.reserve_exact(QUESTIONS_MAX);
+        self.records.reserve_exact(RECORDS_MAX);
+    }
+
     fn clear(&mut self) {
         self.questions.clear();
         self.records.clear();
         self.section_ends = [0; 3];
         self.skipped = 0;
         self.first_fault = None;
-        self.names.forget();
+    }
+}
+
+/// A message on its way into a table of contents.
+struct Reading<'a> {
+    contents: &'a mut Contents,
+    names: &'a mut CheckedNames,
+    message: &'a [u8],
+}
+
+impl Reading<'_> {
+    fn read(&mut self) -> Result<(), ParseError> {
+        let mut at = HEADER_BYTES;
+        for _ in 0..claimed(self.message, 0) {
+            at = self.read_question(at)?;
+        }
+        self.read_records(at);
+        Ok(())
     }
 
     /// Reads the question at `at` and returns where the next one begins.
-    fn read_question(&mut self, message: &[u8], at: usize) -> Result<usize, ParseError> {
+    fn read_question(&mut self, at: usize) -> Result<usize, ParseError> {
+        let message = self.message;
         let fields = self.names.check(message, at, message.len())?;
         let end = fields + QUESTION_FIELDS_BYTES;
         if end > message.len() {
             return Err(ParseError::new(fields, Fault::Truncated));
         }
-        self.questions.push(Entry::new(at, fields));
+        self.contents.questions.push(Entry::new(at, fields));
         Ok(end)
     }
 
     /// Reads the three sections, as far as the next record can be found.
-    fn read_records(&mut self, message: &[u8], start: usize) {
-        let claims = Section::ALL.map(|section| claimed(message, 1 + section as usize));
+    fn read_records(&mut self, start: usize) {
+        let claims = Section::ALL.map(|section| claimed(self.message, 1 + section as usize));
         let mut next = Some(start);
         for (section, claimed) in claims.into_iter().enumerate() {
             for _ in 0..claimed {
-                let Some(at) = next.filter(|&at| at < message.len()) else {
+                let Some(at) = next.filter(|&at| at < self.message.len()) else {
                     break;
                 };
-                next = self.read_record(message, at);
+                next = self.read_record(at);
             }
-            self.section_ends[section] = self.records.len();
+            self.contents.section_ends[section] = self.contents.records.len();
         }
-        self.skipped = claims.iter().sum::<usize>() - self.records.len();
+        self.contents.skipped = claims.iter().sum::<usize>() - self.contents.records.len();
     }
 
     /// Reads the record at `at` and returns where the next one begins, if that can be told.
-    fn read_record(&mut self, message: &[u8], at: usize) -> Option<usize> {
-        let (entry, rdata) = match self.find_rdata(message, at) {
+    fn read_record(&mut self, at: usize) -> Option<usize> {
+        let (entry, rdata) = match self.find_rdata(at) {
             Ok(found) => found,
             Err(error) => {
-                self.first_fault.get_or_insert(error);
+                self.contents.first_fault.get_or_insert(error);
                 return None;
             }
         };
         let next = rdata.end;
-        match self.check_rdata(message, entry.record_type(message), rdata) {
-            Ok(()) => self.records.push(entry),
+        match self.check_rdata(entry.record_type(self.message), rdata) {
+            Ok(()) => self.contents.records.push(entry),
             Err(error) => {
-                self.first_fault.get_or_insert(error);
+                self.contents.first_fault.get_or_insert(error);
             }
         }
         Some(next)
     }
 
     /// Reads the record at `at` up to its rdata.
-    fn find_rdata(
-        &mut self,
-        message: &[u8],
-        at: usize,
-    ) -> Result<(Entry, Range<usize>), ParseError> {
+    fn find_rdata(&mut self, at: usize) -> Result<(Entry, Range<usize>), ParseError> {
+        let message = self.message;
         let fields = self.names.check(message, at, message.len())?;
         let entry = Entry::new(at, fields);
         let start = fields + RECORD_FIELDS_BYTES;
@@ -197,7 +236,6 @@ impl Index {
     /// Checks that rdata has the layout of its type, neither less nor more.
     fn check_rdata(
         &mut self,
-        message: &[u8],
         record_type: RecordType,
         rdata: Range<usize>,
     ) -> Result<(), ParseError> {
@@ -205,9 +243,9 @@ impl Index {
         for piece in layout::layout(record_type) {
             let end = match *piece {
                 Piece::Bytes(len) => at + len,
-                Piece::Name => self.check_name_in_rdata(message, at, rdata.end)?,
-                Piece::Text => end_of_text(message, at),
-                Piece::Texts => end_of_texts(message, at, rdata.end),
+                Piece::Name => self.check_name_in_rdata(at, rdata.end)?,
+                Piece::Text => end_of_text(self.message, at),
+                Piece::Texts => end_of_texts(self.message, at, rdata.end),
                 Piece::Rest => rdata.end,
             };
             if end > rdata.end {
@@ -221,14 +259,9 @@ impl Index {
         Ok(())
     }
 
-    fn check_name_in_rdata(
-        &mut self,
-        message: &[u8],
-        at: usize,
-        rdata_end: usize,
-    ) -> Result<usize, ParseError> {
+    fn check_name_in_rdata(&mut self, at: usize, rdata_end: usize) -> Result<usize, ParseError> {
         self.names
-            .check(message, at, rdata_end)
+            .check(self.message, at, rdata_end)
             .map_err(|error| match error.fault {
                 Fault::Truncated => ParseError {
                     fault: Fault::RdataTooShort,
@@ -236,12 +269,6 @@ impl Index {
                 },
                 _ => error,
             })
-    }
-}
-
-impl Default for Index {
-    fn default() -> Index {
-        Index::new()
     }
 }
 
@@ -524,16 +551,17 @@ mod tests {
         records[6..12].fill(0xFF);
         // Type 0 is unknown, and rdata of zero length is fine.
         let mut index = Index::new();
-        let capacities = (index.questions.capacity(), index.records.capacity());
+        let room = |index: &Index| {
+            let contents = &index.contents;
+            (contents.questions.capacity(), contents.records.capacity())
+        };
+        let at_first = room(&index);
 
         assert!(index.build(&questions).is_err());
-        assert_eq!(index.questions.len(), QUESTIONS_MAX);
+        assert_eq!(index.contents.questions.len(), QUESTIONS_MAX);
         assert!(index.build(&records).is_ok());
-        assert_eq!(index.records.len(), RECORDS_MAX);
-        assert_eq!(
-            (index.questions.capacity(), index.records.capacity()),
-            capacities
-        );
+        assert_eq!(index.contents.records.len(), RECORDS_MAX);
+        assert_eq!(room(&index), at_first);
     }
 
     /// Returns how many labels and pointers are looked at to read a message, for each of its bytes.

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::wire::error::ParseError;
 use crate::wire::header::Header;
+use crate::wire::index::Contents;
 use crate::wire::index::Index;
 use crate::wire::record::Section;
 use crate::wire::record_ref::{QuestionRef, RecordRef};
@@ -39,7 +40,7 @@ use crate::wire::record_ref::{QuestionRef, RecordRef};
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
     bytes: &'m [u8],
-    index: &'m Index,
+    contents: &'m Contents,
 }
 
 impl<'m> Message<'m> {
@@ -53,13 +54,13 @@ impl<'m> Message<'m> {
     /// The header is cut, a question cannot be read, or the message is longer than
     /// [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX).
     pub fn read(bytes: &'m [u8], index: &'m mut Index) -> Result<Message<'m>, ParseError> {
-        index.build(bytes)?;
-        Ok(Message { bytes, index })
+        let contents = index.build(bytes)?;
+        Ok(Message { bytes, contents })
     }
 
     /// Puts bytes and the table of contents that was built of them together again.
-    pub(super) fn checked(bytes: &'m [u8], index: &'m Index) -> Message<'m> {
-        Message { bytes, index }
+    pub(super) fn checked(bytes: &'m [u8], contents: &'m Contents) -> Message<'m> {
+        Message { bytes, contents }
     }
 
     /// Returns the header.
@@ -87,7 +88,7 @@ impl<'m> Message<'m> {
     /// Returns how many questions there are.
     #[must_use]
     pub fn question_count(self) -> usize {
-        self.index.questions().len()
+        self.contents.questions().len()
     }
 
     /// Returns the records of one section in their order.
@@ -95,7 +96,7 @@ impl<'m> Message<'m> {
     pub fn records(self, section: Section) -> Records<'m> {
         Records {
             message: self,
-            range: self.index.section(section),
+            range: self.contents.section(section),
         }
     }
 
@@ -122,14 +123,14 @@ impl<'m> Message<'m> {
     pub fn all_records(self) -> Records<'m> {
         Records {
             message: self,
-            range: 0..self.index.records().len(),
+            range: 0..self.contents.records().len(),
         }
     }
 
     /// Returns how many records the header claims that could not be read.
     #[must_use]
     pub fn skipped(self) -> usize {
-        self.index.skipped()
+        self.contents.skipped()
     }
 
     /// Returns what was wrong with the first record that could not be read.
@@ -137,7 +138,7 @@ impl<'m> Message<'m> {
     /// There is nothing if all could, and also if the message ends after the last that could.
     #[must_use]
     pub fn first_fault(self) -> Option<ParseError> {
-        self.index.first_fault()
+        self.contents.first_fault()
     }
 }
 
@@ -164,7 +165,7 @@ impl<'m> Iterator for Questions<'m> {
 
     #[inline]
     fn next(&mut self) -> Option<QuestionRef<'m>> {
-        let entry = self.message.index.questions()[self.range.next()?];
+        let entry = self.message.contents.questions()[self.range.next()?];
         Some(QuestionRef::checked(self.message.bytes, entry))
     }
 
@@ -201,12 +202,12 @@ impl<'m> Iterator for Records<'m> {
     #[inline]
     fn next(&mut self) -> Option<RecordRef<'m>> {
         let at = self.range.next()?;
-        let index = self.message.index;
-        let entry = index.records()[at];
+        let contents = self.message.contents;
+        let entry = contents.records()[at];
         Some(RecordRef::checked(
             self.message.bytes,
             entry,
-            index.section_of(at),
+            contents.section_of(at),
         ))
     }
 

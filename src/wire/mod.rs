@@ -33,6 +33,7 @@ mod type_set;
 mod types;
 mod writer;
 
+pub use checked_names::CheckedNames;
 pub use error::{Fault, ParseError};
 pub use frame::Frame;
 pub use header::Header;
