@@ -50,6 +50,11 @@ pub(crate) enum Answer {
     Nsec(NameId),
 }
 
+impl Answer {
+    /// It comes behind all others.
+    pub(crate) const LAST: Answer = Answer::Nsec(NameId(u64::MAX));
+}
+
 /// How a record is owned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ownership {

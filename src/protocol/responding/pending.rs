@@ -4,6 +4,7 @@
 //! done) and §7.4 (somebody else answered) first. An answer waits once, however many ask for it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
@@ -14,6 +15,9 @@ use crate::protocol::zone::Answer;
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     answers: BTreeMap<Answer, Wait>,
+    /// The same by when each is wanted, and by how long each can be held back.
+    by_moment: BTreeSet<(Instant, Answer)>,
+    by_latest: BTreeSet<(Instant, Answer)>,
 }
 
 /// When an answer is wanted, and by whom.
@@ -48,48 +52,39 @@ impl Pending {
         earliest: Option<Instant>,
         prompt: bool,
     ) {
-        let wait = self.answers.entry(answer).or_default();
+        let mut wait = self.take_out(answer).unwrap_or_default();
         wait.prompt |= prompt;
         wait.earliest = match (wait.earliest, earliest) {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
         };
-        let Asker::Unfinished(source) = asker else {
-            wait.due = Some(wait.due.map_or(due, |before| before.min(due)));
-            return;
-        };
-        wait.unfinished.retain(|(asker, _)| *asker != source);
-        if wait.unfinished.len() < UNFINISHED_MAX {
-            wait.unfinished.push((source, due));
-        } else {
-            wait.due = Some(wait.due.map_or(due, |before| before.min(due)));
-        }
+        wait.add(asker, due);
+        self.put_in(answer, wait);
     }
 
     /// Drops an answer that an unfinished asker turns out to know, unless another wants it.
     pub(crate) fn note_known(&mut self, answer: Answer, source: SocketAddr) {
-        if let Some(wait) = self.answers.get_mut(&answer) {
+        if let Some(mut wait) = self.take_out(answer) {
             wait.unfinished.retain(|(asker, _)| *asker != source);
-            if wait.due.is_none() && wait.unfinished.is_empty() {
-                self.answers.remove(&answer);
+            if wait.is_wanted() {
+                self.put_in(answer, wait);
             }
         }
     }
 
     /// Waits until `due` for an asker that announces yet another packet.
     pub(crate) fn extend(&mut self, source: SocketAddr, due: Instant) {
-        for wait in self.answers.values_mut() {
-            for (asker, at) in &mut wait.unfinished {
-                if *asker == source {
-                    *at = due;
-                }
-            }
+        let of_source = |wait: &Wait| wait.unfinished.iter().any(|(asker, _)| *asker == source);
+        let answers = self.answers.iter();
+        let waiting = answers.filter(|(_, wait)| of_source(wait));
+        for answer in waiting.map(|(answer, _)| *answer).collect::<Vec<_>>() {
+            self.want_later(answer, source, due);
         }
     }
 
     /// Drops an answer: somebody else gave it, or there is nothing to give.
     pub(crate) fn cancel(&mut self, answer: Answer) {
-        self.answers.remove(&answer);
+        self.take_out(answer);
     }
 
     /// Takes out the answers to send at `now`: nothing until the moment at which most can go
@@ -99,11 +94,12 @@ impl Pending {
             return Vec::new();
         };
         let moment = moment.max(now);
-        let due = self.answers.iter().filter(|(_, wait)| wait.at() <= moment);
-        let due: Vec<_> = due.map(|(answer, _)| *answer).collect();
+        let due = self.by_moment.iter().take_while(|(at, _)| *at <= moment);
+        let mut due: Vec<_> = due.map(|(_, answer)| *answer).collect();
         for answer in &due {
-            self.answers.remove(answer);
+            self.take_out(*answer);
         }
+        due.sort_unstable();
         due
     }
 
@@ -114,16 +110,53 @@ impl Pending {
     ///
     /// 6762 §6.4: an answer may be held back up to 500 ms for company.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let latest = self.answers.values().map(Wait::latest).min()?;
-        self.answers
-            .values()
-            .map(Wait::at)
-            .filter(|at| *at <= latest)
-            .max()
+        let (latest, _) = self.by_latest.first()?;
+        let in_time = (*latest, Answer::LAST);
+        let (moment, _) = self.by_moment.range(..=in_time).next_back()?;
+        Some(*moment)
+    }
+
+    fn want_later(&mut self, answer: Answer, source: SocketAddr, due: Instant) {
+        if let Some(mut wait) = self.take_out(answer) {
+            for (asker, at) in &mut wait.unfinished {
+                if *asker == source {
+                    *at = due;
+                }
+            }
+            self.put_in(answer, wait);
+        }
+    }
+
+    fn take_out(&mut self, answer: Answer) -> Option<Wait> {
+        let wait = self.answers.remove(&answer)?;
+        self.by_moment.remove(&(wait.at(), answer));
+        self.by_latest.remove(&(wait.latest(), answer));
+        Some(wait)
+    }
+
+    fn put_in(&mut self, answer: Answer, wait: Wait) {
+        self.by_moment.insert((wait.at(), answer));
+        self.by_latest.insert((wait.latest(), answer));
+        self.answers.insert(answer, wait);
     }
 }
 
 impl Wait {
+    fn add(&mut self, asker: Asker, due: Instant) {
+        if let Asker::Unfinished(source) = asker {
+            self.unfinished.retain(|(asker, _)| *asker != source);
+            if self.unfinished.len() < UNFINISHED_MAX {
+                self.unfinished.push((source, due));
+                return;
+            }
+        }
+        self.due = Some(self.due.map_or(due, |before| before.min(due)));
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.due.is_some() || !self.unfinished.is_empty()
+    }
+
     fn at(&self) -> Instant {
         let unfinished = self.unfinished.iter().map(|(_, at)| *at);
         let wanted = unfinished
