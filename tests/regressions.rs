@@ -221,6 +221,41 @@ fn a_host_that_slept_while_it_probed_begins_from_the_start() {
     assert_eq!(probes, [true, true, true, false]);
 }
 
+/// A host that speaks IPv4 alone lost its name to another responder of the same machine, which
+/// told of its IPv6 address too.
+#[test]
+fn what_another_responder_says_of_this_machine_is_no_conflict() {
+    // 6762-15.1-1
+    let mut world = World::new(8);
+    let host = world.host("printer", &["192.0.2.1/24"]);
+    let link = Link::new(LINK, "eth0")
+        .with_address(ip("192.0.2.1"), 24)
+        .with_silent_address(ip("fe80::1"));
+    world.with(host, |engine, now| engine.set_link(now, link));
+    let service = Service::new("Office", "_ipp._tcp", 631).unwrap();
+    world.with(host, |engine, now| engine.register(now, service).unwrap());
+
+    let neighbour = Record::new(
+        "printer.local".parse().unwrap(),
+        Ttl(120),
+        Rdata::Aaaa("fe80::1".parse().unwrap()),
+    );
+    for _ in 0..30 {
+        world.send("192.0.2.1:5353", &response(&neighbour));
+        world.run(ms(200));
+    }
+
+    let renamed: Name = "printer-2.local".parse().unwrap();
+    let sent = world.sent(host, ms(0));
+    let mut records = sent.iter().flat_map(|packet| packet.records());
+    assert!(records.all(|record| record.name != renamed));
+    assert!(
+        statuses(&world, host)
+            .iter()
+            .any(|status| matches!(status, Status::Announced { .. }))
+    );
+}
+
 /// After a conflict over the host's name the services pointed to the next name at once, while that
 /// was still being probed for: in a row of equal devices it was a third host's.
 #[test]

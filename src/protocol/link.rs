@@ -82,6 +82,8 @@ pub struct Link {
     mtu: usize,
     families: [bool; 2],
     addresses: Vec<(IpAddr, u8)>,
+    /// Addresses of this machine that we leave to others to speak for.
+    silent: Vec<IpAddr>,
     port_shared: bool,
 }
 
@@ -96,6 +98,7 @@ impl Link {
             mtu: 1500,
             families: [false; 2],
             addresses: Vec::new(),
+            silent: Vec::new(),
             port_shared: false,
         }
     }
@@ -108,6 +111,14 @@ impl Link {
             self.addresses.push((address, prefix));
             self.addresses.sort_unstable();
         }
+        self
+    }
+
+    /// Adds an address of this machine that is not published: what another program here says of it
+    /// is no conflict.
+    #[must_use]
+    pub fn with_silent_address(mut self, address: IpAddr) -> Self {
+        self.silent.push(address);
         self
     }
 
@@ -150,7 +161,7 @@ impl Link {
         &self.name
     }
 
-    /// Returns every address, in ascending order.
+    /// Returns every address to publish, in ascending order.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.addresses.iter().map(|(address, _)| *address)
     }
@@ -163,10 +174,10 @@ impl Link {
             .filter(move |family| families[*family as usize])
     }
 
-    /// Tells whether `address` is one of this link's own.
+    /// Tells whether `address` is one of this link's own, published or not.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
-        self.addresses.iter().any(|(own, _)| *own == address)
+        self.addresses().any(|own| own == address) || self.silent.contains(&address)
     }
 
     /// Tells whether unicast answers may be asked for: they reach us, and not another program.

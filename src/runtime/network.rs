@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,6 +51,8 @@ pub(crate) struct Network {
     port_shared: bool,
     /// The interfaces in use, by index.
     used: BTreeMap<u32, Interface>,
+    /// How often packets were received: who had the first choice.
+    lanes_received: usize,
     meters: Arc<Meters>,
 }
 
@@ -107,6 +110,7 @@ impl Network {
             selection,
             port_shared,
             used: BTreeMap::new(),
+            lanes_received: 0,
             meters: Arc::clone(meters),
         })
     }
@@ -150,7 +154,13 @@ impl Network {
 
     /// Receives packets into free slots, one batch of each family, and hands them to the readers.
     pub(crate) fn receive(&mut self, intakes: &mut Intakes, conveyor: &mut Conveyor<'_>) {
-        for (lane, intake) in self.lanes.iter_mut().zip(intakes) {
+        // Each family has the first choice of slots every other time: a flood over one must not
+        // shut out the other.
+        self.lanes_received = self.lanes_received.wrapping_add(1);
+        let count = self.lanes.len();
+        for turn in 0..count {
+            let at = (self.lanes_received + turn) % count;
+            let (lane, intake) = (&mut self.lanes[at], &mut intakes[at]);
             if !lane.readable {
                 continue;
             }
@@ -281,27 +291,21 @@ impl Network {
     }
 
     fn join(&mut self, interface: Interface, engine: &mut Engine, now: Instant) {
-        let mut link = Link::new(LinkId(interface.index), &interface.name);
-        link = link.with_mtu(usize::try_from(interface.mtu).unwrap_or(usize::MAX));
-        if self.port_shared {
-            link = link.with_shared_port();
-        }
-        let mut speaking = false;
+        let mut joined = Vec::new();
         for lane in &mut self.lanes {
             let family = lane.socket.family();
             if !interface.speaks(family) {
                 continue;
             }
-            if let Err(error) = lane.socket.join(interface.index) {
-                log::warn!("joining {family} multicast on {}: {error}", interface.name);
-                continue;
-            }
-            speaking = true;
-            let own = interface.addresses.iter();
-            for (address, prefix) in own.filter(|(address, _)| Family::of(*address) == family) {
-                link = link.with_address(*address, *prefix);
+            match lane.socket.join(interface.index) {
+                Ok(()) => joined.push(family),
+                Err(error) => {
+                    log::warn!("joining {family} multicast on {}: {error}", interface.name);
+                }
             }
         }
+        let link = describe(&interface, &joined, self.port_shared);
+        let speaking = !joined.is_empty();
         let index = interface.index;
         if speaking {
             let running = interface.flags.running;
@@ -340,6 +344,36 @@ impl Lane {
     }
 }
 
+/// Describes an interface on which these families are spoken.
+///
+/// Beside another responder of this machine an IPv6 link-local address is not published where there
+/// is another one: Avahi leaves it out, and would take it for another host's with its own name.
+fn describe(interface: &Interface, joined: &[Family], port_shared: bool) -> Link {
+    let mut link = Link::new(LinkId(interface.index), &interface.name);
+    link = link.with_mtu(usize::try_from(interface.mtu).unwrap_or(usize::MAX));
+    if port_shared {
+        link = link.with_shared_port();
+    }
+    let is_local = |address: &IpAddr| match address {
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    };
+    let mut all = interface.addresses.iter().map(|(address, _)| address);
+    let reachable = all.any(|address| address.is_ipv6() && !is_local(address));
+    for (address, prefix) in &interface.addresses {
+        let spoken = joined.contains(&Family::of(*address));
+        if spoken && !(port_shared && reachable && is_local(address)) {
+            link = link.with_address(*address, *prefix);
+        } else {
+            link = link.with_silent_address(*address);
+        }
+    }
+    for family in joined {
+        link = link.with_family(protocol_family(*family));
+    }
+    link
+}
+
 /// The token of the watch. Tokens 0 and 1 are the families, 3 is the bell.
 pub(crate) const WATCH: Token = Token(2);
 
@@ -354,6 +388,13 @@ fn family_of(family: protocol::Family) -> Family {
     match family {
         protocol::Family::V4 => Family::V4,
         protocol::Family::V6 => Family::V6,
+    }
+}
+
+fn protocol_family(family: Family) -> protocol::Family {
+    match family {
+        Family::V4 => protocol::Family::V4,
+        Family::V6 => protocol::Family::V6,
     }
 }
 
@@ -379,7 +420,7 @@ fn check_selection(present: &[Interface], selection: &Selection) -> Result<(), E
 pub(crate) fn arrival(
     interface: u32,
     source: SocketAddr,
-    destination: std::net::IpAddr,
+    destination: IpAddr,
 ) -> protocol::Arrival {
     protocol::Arrival {
         link: LinkId(interface),

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::protocol::claiming;
@@ -23,6 +24,7 @@ use crate::wire::Class;
 use crate::wire::Message;
 use crate::wire::Name;
 use crate::wire::NameRef;
+use crate::wire::RdataRef;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
 
@@ -163,11 +165,26 @@ impl Engine {
         flushed.collect()
     }
 
-    /// Tells whether a record that was heard is one of ours, on any link, or was lately.
+    /// Tells whether a record that was heard is one of ours, on any link, or was lately; or might
+    /// be, since it tells where this very machine is.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §15: another responder of this machine may give it the same name, and publish other
+    /// addresses of it than we do.
     fn is_ours(&self, heard: &RecordRef<'_>) -> bool {
         let now = self.tools.now;
+        let address = match heard.rdata() {
+            RdataRef::A(address) => Some(IpAddr::from(address)),
+            RdataRef::Aaaa(address) => Some(IpAddr::from(address)),
+            _ => None,
+        };
         let mut links = self.links.values();
-        links.any(|state| state.zone.find_same(heard).is_some() || state.former.holds(heard, now))
+        links.any(|state| {
+            address.is_some_and(|address| state.link.is_own(address))
+                || state.zone.find_same(heard).is_some()
+                || state.former.holds(heard, now)
+        })
     }
 
     /// Returns the names for which a peer probes at the same time as we do, with data that sorts
