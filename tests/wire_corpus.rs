@@ -3,8 +3,6 @@
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 
 use beacon::wire::{
@@ -12,6 +10,7 @@ use beacon::wire::{
     SrvTargets, Strings, Writer,
 };
 
+mod allocations;
 #[path = "support/corpus.rs"]
 mod corpus;
 
@@ -269,7 +268,7 @@ fn reading_allocates_nothing_once_there_is_an_index_or_a_frame_in_use() {
     }
     let names = owned_names();
 
-    let allocations = count_allocations(|| {
+    let allocations = allocations::count(|| {
         for sample in &samples {
             let message = Message::read(&sample.bytes, &mut index).unwrap();
             walk(message);
@@ -296,7 +295,7 @@ fn writing_allocates_nothing_with_a_writer_that_is_used_again() {
         let message = Message::read(&sample.bytes, &mut index).unwrap();
         let records = owned_records(message);
 
-        let allocations = count_allocations(|| write_again(&mut writer, message, &records));
+        let allocations = allocations::count(|| write_again(&mut writer, message, &records));
 
         assert_eq!(allocations, 0, "{}", sample.name);
     }
@@ -304,8 +303,8 @@ fn writing_allocates_nothing_with_a_writer_that_is_used_again() {
 
 #[test]
 fn allocations_are_counted() {
-    assert_eq!(count_allocations(|| drop(black_box(Box::new(7)))), 1);
-    assert_eq!(count_allocations(|| drop(black_box(vec![0; 10]))), 1);
+    assert_eq!(allocations::count(|| drop(black_box(Box::new(7)))), 1);
+    assert_eq!(allocations::count(|| drop(black_box(vec![0; 10]))), 1);
 }
 
 /// Asserts that a message of the corpus says so much and no more.
@@ -431,41 +430,5 @@ fn write_again(writer: &mut Writer, message: Message<'_>, records: &[(Section, R
     }
 }
 
-/// Runs `work` and returns how often this thread allocated while it ran.
-fn count_allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, and a count for each thread of what it was asked for.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator as it is. The count needs no allocation of its
-// own: it is constant at first and has no destructor.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the promises that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: allocations::Counting = allocations::Counting;

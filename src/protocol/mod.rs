@@ -27,6 +27,7 @@ mod querying;
 mod registry;
 mod responding;
 mod slab;
+mod sorted;
 mod timers;
 mod zone;
 

@@ -82,7 +82,7 @@ pub enum Importance {
 }
 
 /// The packets that wait to be taken by the engine's owner.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     waiting: VecDeque<Packet>,
     /// Buffers to be used again.
@@ -111,6 +111,18 @@ struct Echo {
 }
 
 impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            spare: Vec::new(),
+            current: None,
+            // A host that speaks at all comes to remember so many; none of it is touched before.
+            echoes: VecDeque::with_capacity(ECHOES_MAX),
+            dropped: 0,
+            now: None,
+        }
+    }
+
     /// Sets the time of what is put in from here on.
     pub(crate) fn set_now(&mut self, now: Instant) {
         self.now = Some(now);
@@ -190,7 +202,13 @@ impl Outbox {
         if self.waiting.len() >= WAITING_MAX {
             self.give_up_an_answer();
         }
-        let mut buffer = self.spare.pop().unwrap_or_default();
+        if self.spare.is_empty() {
+            // As many again as there are: the number that a link takes is soon reached.
+            let more = self.waiting.len().clamp(SPARE_LOT, SPARE_MAX);
+            let new = std::iter::repeat_with(|| Vec::with_capacity(PACKET_BYTES));
+            self.spare.extend(new.take(more));
+        }
+        let mut buffer = self.spare.pop().expect("made just now");
         buffer.clear();
         buffer.extend_from_slice(bytes);
         self.waiting.push_back(Packet {
@@ -231,6 +249,12 @@ impl Outbox {
 
 /// Packets that wait for their owner before answers are dropped: he is stuck by then.
 const WAITING_MAX: usize = 4096;
+
+/// What most packets fit into, so that their buffers never grow.
+const PACKET_BYTES: usize = 1500;
+
+/// Buffers made at one time: a turn of the loop sends fewer packets on most links.
+const SPARE_LOT: usize = 8;
 
 /// Buffers kept for use again; a burst above it gives its memory back.
 const SPARE_MAX: usize = 64;

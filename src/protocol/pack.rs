@@ -4,10 +4,10 @@
 //! §17 (message size) first, and RFC 6763 §12 for what rides along. Announcements and answers are
 //! packed alike.
 
-use std::collections::BTreeSet;
-
 use crate::protocol::link::FRAGMENTED_BYTES_MAX;
+use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
 use crate::wire::Full;
@@ -23,8 +23,8 @@ use crate::wire::Writer;
 /// One message: what it answers, and what rides along.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
-    pub(crate) answers: Vec<Answer>,
-    pub(crate) additionals: Vec<Answer>,
+    pub(crate) answers: Answers,
+    pub(crate) additionals: Answers,
 }
 
 /// How the messages are to be written.
@@ -51,22 +51,22 @@ pub(crate) fn pack(
     zone: &Zone,
     answers: &[Answer],
     form: Form,
-    extras: impl Fn(&Zone, Answer) -> Vec<Answer>,
+    extras: impl Fn(&Zone, Answer) -> Answers,
     may_ride: impl Fn(Answer) -> bool,
     writer: &mut Writer,
     mut emit: impl FnMut(&[u8], &Packed),
 ) {
-    let all: BTreeSet<Answer> = answers.iter().copied().collect();
-    let mut ridden: BTreeSet<Answer> = BTreeSet::new();
+    let all: Sorted<Answer> = answers.iter().copied().collect();
+    let mut ridden: Sorted<Answer> = Sorted::default();
     let mut rest = answers;
     while !rest.is_empty() {
         let fitting = count_fitting(zone, rest, form.bytes_max, &extras);
         let (mut packed, written) = write_answers(zone, &rest[..fitting], form, writer);
         rest = &rest[written..];
-        let mut wanted: Vec<Answer> = Vec::new();
+        let mut wanted = Answers::new();
         for answer in &packed.answers {
             for extra in extras(zone, *answer) {
-                if !all.contains(&extra) && ridden.insert(extra) {
+                if !all.contains(extra) && ridden.insert(extra) {
                     wanted.push(extra);
                 }
             }
@@ -114,11 +114,11 @@ pub(crate) fn write_one(
 ///
 /// 6763 §12 (SRV, TXT and addresses with a pointer, addresses with an SRV), 6762 §6.2 (the other
 /// family, or the proof that there is none).
-pub(crate) fn extras(zone: &Zone, answer: Answer) -> Vec<Answer> {
+pub(crate) fn extras(zone: &Zone, answer: Answer) -> Answers {
+    let mut riders = Answers::new();
     let Answer::Record(id) = answer else {
-        return Vec::new();
+        return riders;
     };
-    let mut riders = Vec::new();
     match &zone.get(id).record.rdata {
         Rdata::Ptr(instance) => {
             for record_type in [RecordType::SRV, RecordType::TXT] {
@@ -148,9 +148,9 @@ pub(crate) fn extras(zone: &Zone, answer: Answer) -> Vec<Answer> {
 }
 
 /// Returns the denial of all that a name lacks, for each name among the records announced.
-pub(crate) fn denials(zone: &Zone, answer: Answer) -> Vec<Answer> {
+pub(crate) fn denials(zone: &Zone, answer: Answer) -> Answers {
     let Answer::Record(id) = answer else {
-        return Vec::new();
+        return Answers::new();
     };
     let name = zone.get(id).name;
     zone.nsec(name)
@@ -188,9 +188,9 @@ pub(crate) fn write_goodbyes(records: &[Record], bytes_max: usize, writer: &mut 
 }
 
 /// Returns the records of a name and type that may be sent.
-fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Vec<Answer> {
+fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Answers {
     let Some(name) = zone.find(folded) else {
-        return Vec::new();
+        return Answers::new();
     };
     let of_type = zone.of_type(name, record_type);
     let usable = of_type.filter(|id| zone.is_usable(*id));
@@ -263,9 +263,9 @@ fn count_fitting(
     zone: &Zone,
     answers: &[Answer],
     bytes_max: usize,
-    extras: &impl Fn(&Zone, Answer) -> Vec<Answer>,
+    extras: &impl Fn(&Zone, Answer) -> Answers,
 ) -> usize {
-    let mut counted: BTreeSet<Answer> = BTreeSet::new();
+    let mut counted: Sorted<Answer> = Sorted::default();
     let mut bytes = HEADER_BYTES;
     for (n, answer) in answers.iter().enumerate() {
         let group = std::iter::once(*answer).chain(extras(zone, *answer));

@@ -14,7 +14,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::protocol::link::Family;
+use crate::protocol::sorted::IN_PLACE;
+use crate::protocol::sorted::Sorted;
 use crate::wire::Name;
 use crate::wire::Nsec;
 use crate::wire::Rdata;
@@ -50,10 +54,8 @@ pub(crate) enum Answer {
     Nsec(NameId),
 }
 
-impl Answer {
-    /// It comes behind all others.
-    pub(crate) const LAST: Answer = Answer::Nsec(NameId(u64::MAX));
-}
+/// Several answers; a handful takes no memory of its own.
+pub(crate) type Answers = SmallVec<[Answer; IN_PLACE]>;
 
 /// How a record is owned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -244,13 +246,13 @@ impl Zone {
     /// # RFC
     ///
     /// 6762 §10.2: of a unique set all records are sent, or none.
-    pub(crate) fn set_of(&self, answer: Answer) -> Vec<Answer> {
+    pub(crate) fn set_of(&self, answer: Answer) -> Answers {
         let Answer::Record(id) = answer else {
-            return vec![answer];
+            return Answers::from_slice(&[answer]);
         };
         let own = self.get(id);
         if own.ownership == Ownership::Shared {
-            return vec![answer];
+            return Answers::from_slice(&[answer]);
         }
         let of_type = self.of_type(own.name, own.record.record_type());
         let usable = of_type.filter(|member| *member == id || self.is_usable(*member));
@@ -258,11 +260,11 @@ impl Zone {
     }
 
     /// Returns answers with all that belongs to their sets, each once, in the order given.
-    pub(crate) fn whole_sets(&self, answers: &[Answer]) -> Vec<Answer> {
-        let mut seen: BTreeSet<Answer> = BTreeSet::new();
-        let mut whole: Vec<Answer> = Vec::with_capacity(answers.len());
+    pub(crate) fn whole_sets(&self, answers: &[Answer]) -> Answers {
+        let mut seen: Sorted<Answer> = Sorted::default();
+        let mut whole = Answers::with_capacity(answers.len());
         for answer in answers {
-            if seen.contains(answer) {
+            if seen.contains(*answer) {
                 continue;
             }
             for member in self.set_of(*answer) {

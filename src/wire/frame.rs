@@ -10,8 +10,8 @@ use crate::wire::message::Message;
 /// Room for the largest message and its table of contents.
 ///
 /// It is what a slot for packets holds. It lends a [`Message`] only after [`check`](Self::check)
-/// found that the bytes are one. The table grows with the largest message so far, so a frame that
-/// is used again and again soon allocates nothing.
+/// found that the bytes are one. The table has room for most messages and grows with the largest so
+/// far, so a frame that is used again and again soon allocates nothing.
 ///
 /// # Examples
 ///
@@ -44,7 +44,7 @@ impl Frame {
         Frame {
             bytes: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
             len: 0,
-            contents: Contents::default(),
+            contents: Contents::for_most(),
             checked: false,
         }
     }

@@ -138,6 +138,15 @@ impl Contents {
         self.first_fault
     }
 
+    /// Makes an empty table with room for most messages.
+    pub(super) fn for_most() -> Contents {
+        Contents {
+            questions: Vec::with_capacity(QUESTIONS_MOST),
+            records: Vec::with_capacity(RECORDS_MOST),
+            ..Contents::default()
+        }
+    }
+
     /// Makes room for the most that a message can hold.
     fn make_room(&mut self) {
         self.questions.reserve_exact(QUESTIONS_MAX);
@@ -311,6 +320,12 @@ const QUESTIONS_MAX: usize = (MESSAGE_BYTES_MAX - HEADER_BYTES) / (1 + QUESTION_
 
 /// Most records that a message has room for: each has a name of at least one byte.
 const RECORDS_MAX: usize = (MESSAGE_BYTES_MAX - HEADER_BYTES) / (1 + RECORD_FIELDS_BYTES);
+
+/// Questions of most messages.
+const QUESTIONS_MOST: usize = 4;
+
+/// Records of most messages: a packet of 1,500 bytes has hardly more.
+const RECORDS_MOST: usize = 32;
 
 // Offsets in a message are kept as `u16`.
 const _: () = assert!(MESSAGE_BYTES_MAX <= u16::MAX as usize);

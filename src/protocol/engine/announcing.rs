@@ -13,6 +13,7 @@ use crate::protocol::pack::Form;
 use crate::protocol::pack::Packed;
 use crate::protocol::pack::Style;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 use crate::protocol::zone::LIMIT;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::OwnId;
@@ -54,7 +55,7 @@ impl LinkState {
     pub(crate) fn announce(&mut self, due: Vec<OwnId>, tools: &mut Tools) {
         let now = tools.now;
         let due = due.into_iter().filter(|id| self.zone.is_usable(*id));
-        let answers: Vec<_> = due.map(Answer::Record).collect();
+        let answers: Answers = due.map(Answer::Record).collect();
         let answers = self.zone.whole_sets(&answers);
         let (zone, link) = (&self.zone, &self.link);
         let form = Form {
@@ -63,10 +64,11 @@ impl LinkState {
         };
         let may_ride = |extra| earliest(zone, link, extra).is_none_or(|at| at <= now);
         let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
-        let mut sent: Vec<Answer> = Vec::new();
+        let mut sent = Answers::new();
         let emit = |bytes: &[u8], packed: &Packed| {
             outbox.multicast(link, bytes, Importance::Keep);
-            sent.extend(packed.answers.iter().chain(&packed.additionals));
+            sent.extend_from_slice(&packed.answers);
+            sent.extend_from_slice(&packed.additionals);
         };
         pack::pack(zone, &answers, form, pack::denials, may_ride, writer, emit);
         for family in self.link.families() {

@@ -36,6 +36,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::config::Limits;
 use crate::dnssd::HostName;
 use crate::protocol::chance::Chance;
@@ -56,6 +58,7 @@ use crate::protocol::querying::SubscriptionId;
 use crate::protocol::registry::Lineage;
 use crate::protocol::registry::RegistrationId;
 use crate::protocol::registry::Registry;
+use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::timers::Timers;
 use crate::wire::Writer;
 
@@ -170,7 +173,7 @@ impl Engine {
                 now: origin,
                 chance: Chance::new(seed),
                 writer: Writer::new(),
-                outbox: Outbox::default(),
+                outbox: Outbox::new(),
             },
             links: BTreeMap::new(),
             registry: Registry::new(host),
@@ -190,7 +193,7 @@ impl Engine {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_now(now);
         self.handle_chores();
-        let links: Vec<_> = self.links.keys().copied().collect();
+        let links: SmallVec<[LinkId; IN_PLACE]> = self.links.keys().copied().collect();
         for link in links {
             self.expire(link);
             let Some(state) = self.links.get_mut(&link) else {

@@ -20,6 +20,7 @@ use crate::protocol::outbox::Outbox;
 use crate::protocol::querying;
 use crate::protocol::querying::Desk;
 use crate::protocol::querying::First;
+use crate::protocol::querying::Places;
 use crate::protocol::querying::Questions;
 use crate::protocol::registry::RegistrationId;
 use crate::protocol::responding::Responder;
@@ -168,7 +169,7 @@ impl LinkState {
 
     /// Asks what is due, and returns the places of the questions that were asked, by us or by a
     /// peer.
-    pub(crate) fn ask(&mut self, most: usize, tools: &mut Tools) -> Vec<u32> {
+    pub(crate) fn ask(&mut self, most: usize, tools: &mut Tools) -> Places {
         let due = self.questions.take_due(tools.now, &mut self.cache, most);
         if !due.asked.is_empty() {
             let asked = (&self.questions, due.asked.as_slice());

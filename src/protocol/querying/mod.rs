@@ -26,6 +26,7 @@ pub use browser::Depth;
 pub(crate) use desk::Desk;
 pub(crate) use lookup::Lookup;
 pub(crate) use query::write;
+pub(crate) use questions::Places;
 pub(crate) use questions::Question;
 pub(crate) use questions::Questions;
 pub(crate) use questions::Role;

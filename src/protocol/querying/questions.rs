@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::protocol::cache::Cache;
 use crate::protocol::cache::answers;
 use crate::protocol::chance::Chance;
@@ -19,6 +21,7 @@ use crate::protocol::querying::Schedule;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Turn;
 use crate::protocol::slab::Slab;
+use crate::protocol::sorted::IN_PLACE;
 use crate::wire::Name;
 use crate::wire::RecordType;
 
@@ -76,10 +79,13 @@ pub(crate) enum Role {
 #[derive(Debug, Default)]
 pub(crate) struct Due {
     /// Those to ask.
-    pub(crate) asked: Vec<u32>,
+    pub(crate) asked: Places,
     /// Those and the ones that a peer asked for us.
-    pub(crate) counted: Vec<u32>,
+    pub(crate) counted: Places,
 }
+
+/// Some questions; a handful takes no memory of its own.
+pub(crate) type Places = SmallVec<[u32; IN_PLACE]>;
 
 impl Questions {
     pub(crate) fn new() -> Self {

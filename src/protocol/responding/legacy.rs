@@ -3,8 +3,11 @@
 //! Read RFC 6762 §6.7 and §18.14 first. Such a client knows nothing of Multicast DNS: it wants its
 //! own ID and question back, TTLs that it cannot be misled by for long, and no cache-flush bit.
 
+use smallvec::SmallVec;
+
 use crate::protocol::pack;
 use crate::protocol::pack::Style;
+use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Zone;
 use crate::wire::Header;
@@ -21,7 +24,7 @@ use crate::wire::Writer;
 pub(crate) struct Legacy {
     id: u16,
     recursion_desired: bool,
-    questions: Vec<Question>,
+    questions: SmallVec<[Question; 1]>,
     bytes_max: usize,
 }
 
@@ -70,27 +73,24 @@ pub(crate) fn write(zone: &Zone, legacy: &Legacy, answers: &[Answer], writer: &m
             return;
         }
     }
-    let (denials, records): (Vec<_>, Vec<_>) = answers
-        .iter()
-        .partition(|answer| matches!(answer, Answer::Nsec(_)));
-    for answer in &records {
+    let is_denial = |answer: &&Answer| matches!(answer, Answer::Nsec(_));
+    let records = answers.iter().filter(|answer| !is_denial(answer));
+    for answer in records.clone() {
         if pack::write_one(zone, *answer, Section::Answer, Style::Legacy, writer).is_err() {
             writer.set_truncated(true);
             return;
         }
     }
-    let riders = records
-        .iter()
-        .flat_map(|answer| pack::extras(zone, *answer));
-    let mut ridden: Vec<Answer> = Vec::new();
-    for extra in denials.into_iter().chain(riders) {
-        if records.contains(&extra) || ridden.contains(&extra) {
+    let mut written: Sorted<Answer> = records.clone().copied().collect();
+    let denials = answers.iter().filter(is_denial).copied();
+    let riders = records.flat_map(|answer| pack::extras(zone, *answer));
+    for extra in denials.chain(riders) {
+        if !written.insert(extra) {
             continue;
         }
         if pack::write_one(zone, extra, Section::Additional, Style::Legacy, writer).is_err() {
             return;
         }
-        ridden.push(extra);
     }
 }
 

@@ -3,9 +3,11 @@
 //! Read RFC 6762 §6 (what answers a question), §6.1 (negative answers) and §7.1 (known answers)
 //! first.
 
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
 
+use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
@@ -19,7 +21,7 @@ use crate::wire::RecordType;
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// What its sender does not know yet.
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Answers,
     /// It wants its answer by unicast.
     pub(crate) unicast: bool,
     /// Its sender wants the name for itself.
@@ -27,11 +29,11 @@ pub(crate) struct Asked {
 }
 
 /// Returns what we have to say to each question of a message, each asked once.
-pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
+pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> SmallVec<[Asked; 2]> {
     let known = known(zone, message);
     let proposed = proposed(zone, message);
-    let mut seen: BTreeSet<(NameId, RecordType, bool)> = BTreeSet::new();
-    let mut asked: Vec<Asked> = Vec::new();
+    let mut seen: Sorted<(NameId, RecordType, bool)> = Sorted::default();
+    let mut asked = SmallVec::new();
     for question in message.questions() {
         let Some(name) = subject(zone, question) else {
             continue;
@@ -42,7 +44,7 @@ pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
         }
         let mut answers = answers_to(zone, name, record_type);
         // Of a unique set this may leave a part: it is made whole again when it is sent.
-        answers.retain(|answer| !known.contains(answer));
+        answers.retain(|answer| !known.contains(*answer));
         if !answers.is_empty() {
             asked.push(Asked {
                 answers,
@@ -55,10 +57,10 @@ pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> Vec<Asked> {
 }
 
 /// Returns what we have to say to a question; a unique set comes whole or not at all.
-fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Vec<Answer> {
-    let found: Vec<_> = zone.answering(name, asked).map(Answer::Record).collect();
+fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Answers {
+    let found: Answers = zone.answering(name, asked).map(Answer::Record).collect();
     if found.is_empty() && (zone.denies(name, asked) || is_nsec_wanted(zone, name, asked)) {
-        return vec![Answer::Nsec(name)];
+        return Answers::from_slice(&[Answer::Nsec(name)]);
     }
     found
 }
@@ -69,7 +71,7 @@ fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Vec<Answer> {
 /// # RFC
 ///
 /// 6762 §7.1.
-pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> BTreeSet<Answer> {
+pub(crate) fn known(zone: &Zone, message: &Message<'_>) -> Sorted<Answer> {
     let fresh = message.answers().filter_map(|record| {
         let answer = same_answer(zone, &record)?;
         let half = u64::from(record.ttl().0) * 2 >= u64::from(zone.ttl(answer).0);
@@ -105,7 +107,7 @@ fn same_answer(zone: &Zone, heard: &RecordRef<'_>) -> Option<Answer> {
 }
 
 /// Returns the records that a message proposes at names of ours.
-fn proposed(zone: &Zone, message: &Message<'_>) -> BTreeSet<(NameId, RecordType)> {
+fn proposed(zone: &Zone, message: &Message<'_>) -> Sorted<(NameId, RecordType)> {
     let ours = message.authorities().filter_map(|record| {
         let name = zone.find(&record.name().folded())?;
         Some((name, record.record_type()))
@@ -118,9 +120,12 @@ fn proposed(zone: &Zone, message: &Message<'_>) -> BTreeSet<(NameId, RecordType)
 /// # RFC
 ///
 /// 6762 §6: it is exactly when the authority section holds a record that answers it.
-fn is_probe(proposed: &BTreeSet<(NameId, RecordType)>, name: NameId, asked: RecordType) -> bool {
-    let at_name = (name, RecordType(0))..=(name, RecordType(u16::MAX));
-    let mut at_name = proposed.range(at_name);
+fn is_probe(proposed: &Sorted<(NameId, RecordType)>, name: NameId, asked: RecordType) -> bool {
+    let proposed = proposed.as_slice();
+    let start = proposed.partition_point(|(other, _)| *other < name);
+    let mut at_name = proposed[start..]
+        .iter()
+        .take_while(|(other, _)| *other == name);
     at_name.any(|(_, record_type)| record_type.matches(asked))
 }
 

@@ -3,21 +3,22 @@
 //! Read RFC 6762 §6 (delays, the one-second limit), §6.4 (aggregation), §7.2 (askers that are not
 //! done) and §7.4 (somebody else answered) first. An answer waits once, however many ask for it.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 
 /// The answers that wait to be multicast over one family of a link.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    answers: BTreeMap<Answer, Wait>,
+    answers: HashMap<Answer, Wait>,
     /// The same by when each is wanted, and by how long each can be held back.
-    by_moment: BTreeSet<(Instant, Answer)>,
-    by_latest: BTreeSet<(Instant, Answer)>,
+    by_moment: Sorted<(Instant, Answer)>,
+    by_latest: Sorted<(Instant, Answer)>,
 }
 
 /// When an answer is wanted, and by whom.
@@ -89,16 +90,19 @@ impl Pending {
 
     /// Takes out the answers to send at `now`: nothing until the moment at which most can go
     /// together.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Answer> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Answers {
         let Some(moment) = self.poll_timeout().filter(|moment| *moment <= now) else {
-            return Vec::new();
+            return Answers::new();
         };
         let moment = moment.max(now);
-        let due = self.by_moment.iter().take_while(|(at, _)| *at <= moment);
-        let mut due: Vec<_> = due.map(|(_, answer)| *answer).collect();
+        let due = self.by_moment.drain_to(|(at, _)| *at <= moment);
+        let mut due: Answers = due.map(|(_, answer)| answer).collect();
         for answer in &due {
-            self.take_out(*answer);
+            self.answers.remove(answer);
         }
+        let left = &self.answers;
+        self.by_latest
+            .retain(|(_, answer)| left.contains_key(answer));
         due.sort_unstable();
         due
     }
@@ -110,10 +114,10 @@ impl Pending {
     ///
     /// 6762 §6.4: an answer may be held back up to 500 ms for company.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let (latest, _) = self.by_latest.first()?;
-        let in_time = (*latest, Answer::LAST);
-        let (moment, _) = self.by_moment.range(..=in_time).next_back()?;
-        Some(*moment)
+        let (latest, _) = self.by_latest.as_slice().first()?;
+        let moments = self.by_moment.as_slice();
+        let in_time = moments.partition_point(|(at, _)| at <= latest);
+        moments[..in_time].last().map(|(moment, _)| *moment)
     }
 
     fn want_later(&mut self, answer: Answer, source: SocketAddr, due: Instant) {
@@ -129,8 +133,8 @@ impl Pending {
 
     fn take_out(&mut self, answer: Answer) -> Option<Wait> {
         let wait = self.answers.remove(&answer)?;
-        self.by_moment.remove(&(wait.at(), answer));
-        self.by_latest.remove(&(wait.latest(), answer));
+        self.by_moment.remove((wait.at(), answer));
+        self.by_latest.remove((wait.latest(), answer));
         Some(wait)
     }
 

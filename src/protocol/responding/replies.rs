@@ -16,12 +16,14 @@ use crate::protocol::pack::Style;
 use crate::protocol::responding::legacy;
 use crate::protocol::responding::legacy::Legacy;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 use crate::protocol::zone::Zone;
 use crate::wire::Writer;
 
 /// The replies that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
+    /// In the order in which they were asked for.
     waiting: Vec<Reply>,
     /// Answers in all of them.
     answers: usize,
@@ -33,7 +35,7 @@ pub(crate) struct Replies {
 pub(crate) struct Reply {
     due: Instant,
     to: SocketAddr,
-    answers: Vec<Answer>,
+    answers: Answers,
     /// The host has said all that it knows.
     finished: bool,
     legacy: Option<Legacy>,
@@ -83,16 +85,12 @@ impl Replies {
         }
     }
 
-    /// Takes out the replies to send at `now`, in the order in which they were asked for.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Reply> {
-        if self.poll_timeout().is_none_or(|due| due > now) {
-            return Vec::new();
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        let (due, later) = waiting.into_iter().partition(|reply| reply.due <= now);
-        self.waiting = later;
-        self.count();
-        due
+    /// Takes out the next reply to send at `now`, in the order in which they were asked for.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Reply> {
+        let at = self.waiting.iter().position(|reply| reply.due <= now)?;
+        let reply = self.waiting.remove(at);
+        self.answers -= reply.answers.len();
+        Some(reply)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -105,7 +103,7 @@ impl Replies {
 }
 
 impl Reply {
-    pub(crate) fn new(due: Instant, to: SocketAddr, answers: Vec<Answer>, finished: bool) -> Self {
+    pub(crate) fn new(due: Instant, to: SocketAddr, answers: Answers, finished: bool) -> Self {
         Self {
             due,
             to,
@@ -123,8 +121,8 @@ impl Reply {
 
     /// Sends what still stands of it.
     pub(crate) fn send(&self, link: &Link, zone: &Zone, writer: &mut Writer, outbox: &mut Outbox) {
-        let mut answers = self.answers.clone();
-        answers.retain(|answer| zone.stands(*answer));
+        let standing = self.answers.iter().filter(|answer| zone.stands(**answer));
+        let answers: Answers = standing.copied().collect();
         let answers = zone.whole_sets(&answers);
         if answers.is_empty() {
             return;

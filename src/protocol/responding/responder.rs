@@ -9,6 +9,8 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::protocol::chance::Chance;
 use crate::protocol::link::Arrival;
 use crate::protocol::link::Family;
@@ -29,6 +31,7 @@ use crate::protocol::responding::pending::Pending;
 use crate::protocol::responding::replies::Replies;
 use crate::protocol::responding::replies::Reply;
 use crate::protocol::zone::Answer;
+use crate::protocol::zone::Answers;
 use crate::protocol::zone::LIMIT;
 use crate::protocol::zone::Zone;
 use crate::wire::Message;
@@ -157,7 +160,7 @@ impl Responder {
                 self.note_multicast(&sent, family);
             }
         }
-        for reply in self.replies.take_due(now) {
+        while let Some(reply) = self.replies.pop_due(now) {
             reply.send(link, zone, writer, outbox);
         }
     }
@@ -178,9 +181,9 @@ impl Responder {
         chance: &mut Chance,
     ) {
         let (source, pending) = (arrival.source, &mut self.pending[arrival.family() as usize]);
-        for answer in matching::known(zone, message) {
-            pending.note_known(answer, source);
-            self.replies.note_known(answer, source);
+        for answer in matching::known(zone, message).as_slice() {
+            pending.note_known(*answer, source);
+            self.replies.note_known(*answer, source);
         }
         if message.header().truncated {
             let due = delay::due(Haste::Unfinished, now, chance);
@@ -189,9 +192,15 @@ impl Responder {
         }
     }
 
-    fn answer(&mut self, query: &Query<'_>, asked: Vec<Asked>, zone: &Zone, chance: &mut Chance) {
+    fn answer(
+        &mut self,
+        query: &Query<'_>,
+        asked: SmallVec<[Asked; 2]>,
+        zone: &Zone,
+        chance: &mut Chance,
+    ) {
         let mut hasty = Haste::Unfinished;
-        let mut by_unicast: Vec<Answer> = Vec::new();
+        let mut by_unicast = Answers::new();
         for asked in asked {
             let haste = query.haste(&asked, zone);
             let direct = query.wants_unicast(&asked);
@@ -202,14 +211,13 @@ impl Responder {
             }
             let (stale, fresh) = query.split_stale(asked, zone);
             self.want(query, due, haste, &stale, zone);
-            let replied = if stale.is_probe {
-                [stale.answers, fresh].concat()
-            } else {
-                fresh
-            };
-            if !replied.is_empty() {
+            let before = by_unicast.len();
+            if stale.is_probe {
+                by_unicast.extend_from_slice(&stale.answers);
+            }
+            by_unicast.extend_from_slice(&fresh);
+            if by_unicast.len() > before {
                 hasty = hasty.min(haste);
-                by_unicast.extend(replied);
             }
         }
         let due = delay::due(hasty, query.now, chance);
@@ -222,12 +230,12 @@ impl Responder {
     fn answer_plainly(
         &mut self,
         query: &Query<'_>,
-        asked: Vec<Asked>,
+        asked: SmallVec<[Asked; 2]>,
         legacy: Legacy,
         zone: &Zone,
         chance: &mut Chance,
     ) {
-        let answers: Vec<_> = asked.into_iter().flat_map(|asked| asked.answers).collect();
+        let answers: Answers = asked.into_iter().flat_map(|asked| asked.answers).collect();
         let haste = match !query.many && matching::are_unique(zone, &answers) {
             true => Haste::Prompt,
             false => Haste::Spread,
@@ -279,18 +287,22 @@ impl Query<'_> {
     /// # RFC
     ///
     /// 6762 §5.4: a quarter of the TTL.
-    fn split_stale(&self, mut asked: Asked, zone: &Zone) -> (Asked, Vec<Answer>) {
+    fn split_stale(&self, mut asked: Asked, zone: &Zone) -> (Asked, Answers) {
         let family = self.arrival.family();
-        let stale = |answer: &Answer| {
+        let is_fresh = |answer: &Answer| {
             let quarter = zone.ttl(*answer).as_duration() / 4;
             let members = zone.set_of(*answer);
-            members.iter().any(|member| {
+            members.iter().all(|member| {
                 let last = zone.last_multicast(*member, family);
-                last.is_none_or(|at| self.now.saturating_duration_since(at) > quarter)
+                last.is_some_and(|at| self.now.saturating_duration_since(at) <= quarter)
             })
         };
-        let (stale, fresh) = asked.answers.into_iter().partition(stale);
-        asked.answers = stale;
+        let mut fresh = Answers::new();
+        asked.answers.retain(|answer| {
+            let stays = !is_fresh(answer);
+            fresh.extend((!stays).then_some(*answer));
+            stays
+        });
         (asked, fresh)
     }
 }
@@ -305,7 +317,7 @@ fn multicast(
     zone: &mut Zone,
     writer: &mut Writer,
     outbox: &mut Outbox,
-) -> Vec<Answer> {
+) -> Answers {
     let form = Form {
         bytes_max: link.message_bytes_max(family),
         style: Style::Multicast,
@@ -315,10 +327,11 @@ fn multicast(
         zone.earliest(extra, family, LIMIT)
             .is_none_or(|at| at <= now)
     };
-    let mut sent: Vec<Answer> = Vec::new();
+    let mut sent = Answers::new();
     let emit = |bytes: &[u8], packed: &Packed| {
         outbox.multicast_over(link.id(), family, bytes, Importance::Answer);
-        sent.extend(packed.answers.iter().chain(&packed.additionals));
+        sent.extend_from_slice(&packed.answers);
+        sent.extend_from_slice(&packed.additionals);
     };
     pack::pack(zone, &answers, form, pack::extras, may_ride, writer, emit);
     for answer in &sent {
