@@ -10,6 +10,7 @@ pub mod meter;
 mod net;
 pub mod protocol;
 mod runtime;
+pub mod stop;
 pub mod wire;
 
 pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
