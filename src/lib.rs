@@ -9,6 +9,7 @@ pub mod manual;
 pub mod meter;
 mod net;
 pub mod protocol;
+pub mod resources;
 mod runtime;
 pub mod stop;
 pub mod wire;
