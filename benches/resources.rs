@@ -1,1 +1,5 @@
-fn main() {}
+//! What leases cost, beside the semaphore of tokio.
+
+fn main() {
+    divan::main();
+}

@@ -210,7 +210,7 @@ impl Stop {
         let key = self.node.register(Watcher::Waker(Arc::clone(&waker)));
         Watching {
             place: key.map(|key| (Arc::clone(&self.node), key)),
-            _waker: waker,
+            waker,
         }
     }
 
@@ -218,9 +218,9 @@ impl Stop {
     /// guard lives: for a loop that waits in [`mio::Poll::poll`]. Such a loop takes
     /// [`deadline`](Self::deadline) into the timeout of its poll.
     pub fn wakes(&self, waker: Arc<mio::Waker>) -> Watching {
-        let watching = self.watch(Arc::clone(&waker) as Arc<dyn Wake>);
+        let watching = self.watch(waker);
         if self.node.stopped.get().is_some() {
-            Wake::wake(&*waker);
+            watching.waker.wake();
         }
         watching
     }
@@ -342,7 +342,7 @@ impl Wake for std::thread::Thread {
 pub struct Watching {
     place: Option<(Arc<Node>, usize)>,
     /// What was rung must not close before it was heard, as the descriptor of a loop would.
-    _waker: Arc<dyn Wake>,
+    waker: Arc<dyn Wake>,
 }
 
 impl fmt::Debug for Watching {

@@ -14,7 +14,6 @@ mod chosen {
 
     pub(crate) use parking_lot::Condvar;
     pub(crate) use parking_lot::Mutex;
-    pub(crate) use parking_lot::MutexGuard;
 
     /// Declares a function that returns the one value of the process.
     macro_rules! global {
@@ -108,6 +107,5 @@ mod chosen {
 pub(crate) use chosen::AtomicU64;
 pub(crate) use chosen::Condvar;
 pub(crate) use chosen::Mutex;
-pub(crate) use chosen::MutexGuard;
 pub(crate) use chosen::global;
 pub(crate) use chosen::thread_local;
