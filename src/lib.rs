@@ -9,7 +9,9 @@ pub mod manual;
 pub mod meter;
 mod net;
 pub mod protocol;
+pub mod resources;
 mod runtime;
+pub mod stop;
 pub mod wire;
 
 pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};

@@ -1,0 +1,5 @@
+//! What leases cost, beside the semaphore of tokio.
+
+fn main() {
+    divan::main();
+}
