@@ -48,6 +48,11 @@ pub enum Families {
 
 /// How much may be held. What would go beyond is refused and counted, and what is there stays.
 ///
+/// None of these is without a bound, and 0 means none at all. [`Beacon::resources`] tells how much
+/// of each is in use.
+///
+/// [`Beacon::resources`]: crate::Beacon::resources
+///
 /// # Examples
 ///
 /// ```
@@ -58,16 +63,24 @@ pub enum Families {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Records of other hosts held for one link. One source address may have three quarters of
-    /// them, so that it cannot shut out all others. Default 65,536: five records each for more
-    /// instances than one link carries.
+    /// Records of other hosts held for one link. At the limit what nobody here asks for any more
+    /// goes, and then what is new is refused: what somebody watches stays. Default 65,536: five
+    /// records each for more instances than one link carries.
     pub cache_records: usize,
     /// Bytes of memory for them, about. Default 16 MiB.
     pub cache_bytes: usize,
+    /// How much of the cache of a link one source address may fill, and of the slots while they run
+    /// out, in percent. Default 75: it cannot shut out all others, and a reflector that speaks for
+    /// a whole network has room.
+    pub source_share_percent: u8,
     /// Services registered at one time. Default 1,024: ten times what a busy print server offers.
     pub registrations: usize,
-    /// Browses and lookups open at one time. Default 1,280: 256 browses and 1,024 lookups.
-    pub subscriptions: usize,
+    /// Browses open at one time, of services and of types. Default 256: more types than one
+    /// program knows.
+    pub browsers: usize,
+    /// Lookups open at one time, of instances and of records. Default 1,024: a thread for each
+    /// would be the narrower place.
+    pub queries: usize,
     /// Events that wait for the reader of one subscription. Default 1,024, a burst of five hundred
     /// instances; beyond it he is told
     /// that he [lagged](crate::Event::Lagged), and gets what is true by then.
@@ -159,16 +172,26 @@ impl Default for Limits {
         Self {
             cache_records: 65_536,
             cache_bytes: 16 << 20,
+            source_share_percent: 75,
             registrations: 1024,
-            subscriptions: 256 + 1024,
+            browsers: 256,
+            queries: 1024,
             events: 1024,
             commands: 256,
         }
     }
 }
 
+impl Limits {
+    /// Returns how much of `all` one source may have: something, if there is anything.
+    pub(crate) fn source_share(&self, all: usize) -> usize {
+        let percent = usize::from(self.source_share_percent.min(100));
+        (all / 100 * percent + all % 100 * percent / 100).max(1)
+    }
+}
+
 /// Reading a packet takes a microsecond: more threads than this only wait for each other.
-const WORKERS_MAX: usize = 16;
+pub(crate) const WORKERS_MAX: usize = 16;
 
 /// A loop that reads with fewer slots than this goes to the kernel for every few packets.
 const SLOTS_MIN: usize = 8;

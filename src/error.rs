@@ -16,6 +16,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::resources::Exhausted;
 use crate::wire::NameError;
 
 pub use self::faults::{
@@ -93,13 +94,9 @@ pub enum Error {
     },
     /// A service was given port 0, on which nothing can be reached.
     PortZero,
-    /// As many of something are held as the configuration allows.
-    Limit {
-        /// What there is no room for: the field of `Config` to raise.
-        what: &'static str,
-        /// How many of it may be held.
-        limit: usize,
-    },
+    /// As many of something are held as [`Limits`](crate::Limits) allow: its budget has the name of
+    /// the field to raise.
+    Limit(Exhausted),
     /// The name is published by this program already.
     Duplicate {
         /// The name in question.
@@ -172,7 +169,7 @@ impl Error {
             | Self::Duplicate { .. } => ErrorKind::Usage,
             Self::NoInterface { asked, .. } if !asked.is_empty() => ErrorKind::Usage,
             Self::TimedOut { .. } | Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Limit { .. }
+            Self::Limit(_)
             | Self::Busy
             | Self::Stopped
             | Self::Conflict { .. }
@@ -205,10 +202,10 @@ impl fmt::Display for Error {
             Self::PortZero => f.write_str(
                 "nothing can be reached on port 0; give the port that the service listens on",
             ),
-            Self::Limit { what, limit } => write!(
+            Self::Limit(refused) => write!(
                 f,
-                "there are {limit} {what} already, as many as may be; drop some, or raise \
-                 `{what}` in the configuration"
+                "{refused}; drop some, or raise the limit `{}`",
+                refused.budget
             ),
             Self::Duplicate { name } => write!(
                 f,
@@ -259,6 +256,12 @@ impl error::Error for Error {
 impl From<NameError> for Error {
     fn from(fault: NameError) -> Self {
         Self::Name(fault)
+    }
+}
+
+impl From<Exhausted> for Error {
+    fn from(refused: Exhausted) -> Self {
+        Self::Limit(refused)
     }
 }
 
@@ -400,7 +403,19 @@ mod tests {
     use std::time::Duration;
 
     use super::{Error, ErrorKind, Rejected, TxtFault};
+    use crate::resources::Exhausted;
+    use crate::resources::Limit;
     use crate::wire::NameError;
+
+    fn no_room(budget: &'static str, limit: u64) -> Error {
+        Error::Limit(Exhausted {
+            budget: budget.into(),
+            asked: 1,
+            used: limit,
+            limit: Limit::At(limit),
+            waiting: 0,
+        })
+    }
 
     #[test]
     fn a_message_says_what_to_change() {
@@ -413,12 +428,9 @@ mod tests {
                  the name in `.local`, or leave the domain out",
             ),
             (
-                Error::Limit {
-                    what: "registrations",
-                    limit: 1024,
-                },
-                "there are 1024 registrations already, as many as may be; drop some, or raise \
-                 `registrations` in the configuration",
+                no_room("registrations", 1024),
+                "`registrations` has no room for 1: 1024 of 1024 in use; drop some, or raise the \
+                 limit `registrations`",
             ),
             (
                 Error::TimedOut {
@@ -560,10 +572,7 @@ mod tests {
                 waited: Duration::from_secs(1),
             },
             Error::NotFound { name: name() },
-            Error::Limit {
-                what: "browsers",
-                limit: 256,
-            },
+            no_room("browsers", 256),
             Error::Busy,
             Error::Stopped,
             Error::Conflict { name: name() },

@@ -20,6 +20,7 @@ use beacon::Error;
 use beacon::Event;
 use beacon::Limits;
 use beacon::Service;
+use beacon::resources::Limit;
 
 #[test]
 fn a_drop_returns_with_every_thread_and_descriptor_gone_under_load() {
@@ -111,10 +112,62 @@ fn a_service_that_is_refused_comes_back() {
 
     assert_eq!(refused.given.instance().label(), "Second");
     assert!(
-        matches!(refused.error, Error::Limit { limit: 1, .. }),
+        matches!(&refused.error, Error::Limit(refused) if refused.budget == "registrations"),
         "{:?}",
         refused.error
     );
+}
+
+#[test]
+fn everything_that_is_held_shows_in_the_resources_and_is_given_back() {
+    let _alone = alone();
+    let before = descriptors();
+    let beacon = Beacon::start(config().workers(2)).unwrap();
+    let opened = descriptors() - before;
+    let used = |name: &str| {
+        let mut tree = beacon.resources().into_iter();
+        let usage = tree.find(|usage| &*usage.name == name).expect(name);
+        (usage.used, usage.limit)
+    };
+    let service = Service::new("Lamp", "_beacon-held._tcp", 1).unwrap();
+
+    let lamp = beacon.register(service).unwrap();
+    let browser = beacon.browse("_beacon-held._tcp").unwrap();
+    let found = browser.next_within(Duration::from_secs(5));
+    assert!(matches!(found, Some(Event::Found(_))), "{found:?}");
+
+    assert_eq!(used("registrations"), (1, Limit::At(1024)));
+    assert_eq!(used("browsers"), (1, Limit::At(256)));
+    assert_eq!(used("threads"), (3, Limit::At(17)));
+    assert_eq!(used("event places"), (1024, Limit::Unlimited));
+    assert_eq!(used("descriptors").0, opened as u64);
+    assert!(used("cached records").0 > 0 && used("cached bytes").0 > 0);
+    drop((lamp, browser));
+    beacon.figures().unwrap();
+    for name in ["registrations", "browsers", "event places"] {
+        assert_eq!(used(name).0, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_browse_beyond_the_limit_is_refused_by_name() {
+    let _alone = alone();
+    let limits = Limits {
+        browsers: 1,
+        ..Limits::default()
+    };
+    let beacon = Beacon::start(config().limits(limits)).unwrap();
+    let first = beacon.browse("_beacon-one._tcp").unwrap();
+
+    let refused = beacon.browse("_beacon-two._tcp").unwrap_err();
+    drop(first);
+    let second = beacon.browse("_beacon-two._tcp");
+
+    assert_eq!(
+        refused.to_string(),
+        "`browsers` has no room for 1: 1 of 1 in use; drop some, or raise the limit `browsers`"
+    );
+    assert!(second.is_ok());
 }
 
 #[test]

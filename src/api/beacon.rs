@@ -24,6 +24,7 @@ use crate::protocol::Instance;
 use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
 use crate::protocol::TypeEvent;
+use crate::resources::Usage;
 use crate::runtime::Command;
 use crate::runtime::Figures;
 use crate::runtime::Handle;
@@ -247,6 +248,23 @@ impl Beacon {
     pub fn figures(&self) -> Result<Figures, Error> {
         let counts = self.line().ask(Command::Counts)??;
         Ok(self.handle.board().figures(counts))
+    }
+
+    /// Returns what may be held and how much of it is: everything that can grow, as a tree of
+    /// budgets with the most that was ever in use and how often there was no room.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # let beacon = beacon::Beacon::start(beacon::Config::default())?;
+    /// for usage in beacon.resources() {
+    ///     println!("{}: {} of {}", usage.name, usage.used, usage.limit);
+    /// }
+    /// # Ok::<(), beacon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resources(&self) -> Vec<Usage> {
+        self.handle.resources().tree()
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,

@@ -41,8 +41,9 @@ impl Intake {
     }
 
     /// Receives at most one batch into slots taken from the end of `free`, and hands each good
-    /// datagram to `deliver`, in order, with its slot filled. Returns whether more may wait, as is
-    /// so without a free slot: `false` means that the next arrival will wake the poll.
+    /// datagram to `deliver`, in order, with its slot filled; it may give the slot back. Returns
+    /// whether more may wait, as is so without a free slot: `false` means that the next arrival
+    /// will wake the poll.
     ///
     /// A datagram that was cut, that came by an unknown interface, or that was for a group we are
     /// not in, is counted and its slot stays free. Allocates nothing, but see [`Meters::rebuilt`].
@@ -54,7 +55,7 @@ impl Intake {
         &mut self,
         socket: &MulticastSocket,
         free: &mut Vec<&'slab mut Slot>,
-        mut deliver: impl FnMut(Receipt, &'slab mut Slot),
+        mut deliver: impl FnMut(Receipt, &'slab mut Slot) -> Option<&'slab mut Slot>,
     ) -> io::Result<bool> {
         if free.is_empty() {
             return Ok(true);
@@ -67,13 +68,13 @@ impl Intake {
         let mut unused = [const { None }; BATCH];
         let filled = free.drain(first..first + batch.len);
         for ((slot, notice), unused) in filled.zip(batch.notices).zip(&mut unused) {
-            match self.judge(notice, socket) {
+            *unused = match self.judge(notice, socket) {
                 Some(receipt) => {
                     slot.frame.received(receipt.len);
-                    deliver(receipt, slot);
+                    deliver(receipt, slot)
                 }
-                None => *unused = Some(slot),
-            }
+                None => Some(slot),
+            };
         }
         free.extend(unused.into_iter().flatten());
         if batch.control_cut {

@@ -14,6 +14,7 @@
 //! - `link`, `event`, `outbox`: what goes in and out
 //! - `timers`, `deadlines`, `slab`, `chance`: small tools
 
+mod budgets;
 mod cache;
 mod chance;
 mod claiming;

@@ -169,10 +169,6 @@ impl Registry {
         moved
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.services.len()
-    }
-
     pub(crate) fn ids(&self) -> impl Iterator<Item = RegistrationId> + '_ {
         self.services.keys().copied()
     }

@@ -23,6 +23,7 @@ use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
+use crate::resources::Lease;
 use crate::runtime::deadline;
 use crate::runtime::handle::Door;
 use crate::wire::Name;
@@ -38,6 +39,12 @@ pub(crate) enum Command {
     UpdateTxt(RegistrationId, TxtProperties, Reply<()>),
     Reconfirm(InstanceName, LinkId, Reply<bool>),
     Counts(Reply<Counts>),
+}
+
+/// A request with its place among those that may wait.
+pub(crate) struct Placed {
+    pub(crate) command: Command,
+    pub(crate) _place: Lease,
 }
 
 pub(crate) type Reply<T> = Sender<Result<T, Error>>;

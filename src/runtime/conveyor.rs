@@ -6,6 +6,7 @@
 //! there are as many places in every channel as there are slots, so nothing here can be full.
 
 use std::io;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::net::Ring;
 use crate::net::Slab;
 use crate::net::Slot;
 use crate::runtime::bell::Bell;
+use crate::runtime::shares::Shares;
 use crate::wire::CheckedNames;
 use crate::wire::Frame;
 
@@ -34,6 +36,8 @@ pub(crate) struct Conveyor<'slab> {
     done: Receiver<Datagram<'slab>>,
     ring: Ring<Datagram<'slab>>,
     next_seq: u64,
+    shares: Shares,
+    refused: &'slab Counter,
 }
 
 /// How many threads read, with how many slots, and how.
@@ -45,6 +49,8 @@ pub(crate) struct Crew<'a> {
     /// What a reader does to a frame. It may panic: that is contained and counted.
     pub(crate) read: fn(&mut Frame, &mut CheckedNames),
     pub(crate) panics: &'a Counter,
+    /// Packets dropped because their source had its share of slots.
+    pub(crate) over_share: &'a Counter,
 }
 
 /// The kernel's numbers of the threads that were started.
@@ -66,6 +72,8 @@ impl Crew<'_> {
             done,
             ring: Ring::new(self.slots),
             next_seq: 0,
+            shares: Shares::new(self.slots),
+            refused: self.over_share,
         };
         thread::scope(|scope| {
             let mut crew = Vec::with_capacity(self.workers);
@@ -119,6 +127,8 @@ impl<'slab> Conveyor<'slab> {
         let loading = Loading {
             work: &self.work,
             next_seq: &mut self.next_seq,
+            shares: &mut self.shares,
+            refused: self.refused,
         };
         (&mut self.free, loading)
     }
@@ -136,9 +146,15 @@ impl<'slab> Conveyor<'slab> {
         self.ring.pop_next()
     }
 
-    /// Takes a slot back.
-    pub(crate) fn give_back(&mut self, slot: &'slab mut Slot) {
+    /// Takes the slot back that held a packet of `source`.
+    pub(crate) fn give_back(&mut self, source: IpAddr, slot: &'slab mut Slot) {
+        self.shares.give_back(source);
         self.free.push(slot);
+    }
+
+    /// Returns how many packets are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.shares.used()
     }
 }
 
@@ -146,10 +162,22 @@ impl<'slab> Conveyor<'slab> {
 pub(crate) struct Loading<'a, 'slab> {
     work: &'a Sender<Datagram<'slab>>,
     next_seq: &'a mut u64,
+    shares: &'a mut Shares,
+    refused: &'a Counter,
 }
 
 impl<'slab> Loading<'_, 'slab> {
-    pub(crate) fn submit(&mut self, received: Instant, receipt: Receipt, slot: &'slab mut Slot) {
+    /// Hands a packet on, or gives its slot back if its source has more than its share.
+    pub(crate) fn submit(
+        &mut self,
+        received: Instant,
+        receipt: Receipt,
+        slot: &'slab mut Slot,
+    ) -> Option<&'slab mut Slot> {
+        if !self.shares.take(receipt.source.ip()) {
+            self.refused.increment();
+            return Some(slot);
+        }
         let datagram = Datagram {
             seq: *self.next_seq,
             received,
@@ -162,6 +190,7 @@ impl<'slab> Loading<'_, 'slab> {
             sent.is_ok(),
             "there is a place for every slot, and a reader"
         );
+        None
     }
 }
 
@@ -293,12 +322,13 @@ mod tests {
                 let slot = free.pop().expect("just seen");
                 slot.frame.bytes_mut()[..message.len()].copy_from_slice(message);
                 slot.frame.received(message.len());
-                loading.submit(Instant::now(), receipt(message.len()), slot);
+                let refused = loading.submit(Instant::now(), receipt(message.len()), slot);
+                assert!(refused.is_none(), "there is one source");
             }
             while let Some(datagram) = conveyor.take() {
                 take(taken, &datagram);
                 taken += 1;
-                conveyor.give_back(datagram.slot);
+                conveyor.give_back(datagram.receipt.source.ip(), datagram.slot);
             }
         }
     }
@@ -318,6 +348,7 @@ mod tests {
             roll: &Roll::default(),
             read,
             panics,
+            over_share: &Counter::new(),
         };
         crew.run(body).expect("threads can be started");
     }

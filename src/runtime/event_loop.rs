@@ -19,10 +19,13 @@ use crate::protocol::SubscriptionId;
 use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::Opened;
+use crate::runtime::bounds::Bounds;
+use crate::runtime::command::Placed;
 use crate::runtime::command::Reply;
 use crate::runtime::command::Stay;
 use crate::runtime::conveyor::Conveyor;
 use crate::runtime::handle::Door;
+use crate::runtime::level::Level;
 use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
@@ -36,9 +39,11 @@ pub(crate) struct EventLoop {
     network: Network,
     engine: Engine,
     subscribers: Subscribers,
-    inbox: Receiver<Command>,
+    inbox: Receiver<Placed>,
     door: Arc<Door>,
     sleep: Sleep,
+    /// The slots in use.
+    slots: Level,
 }
 
 impl EventLoop {
@@ -46,18 +51,20 @@ impl EventLoop {
         poll: Poll,
         network: Network,
         engine: Engine,
-        inbox: Receiver<Command>,
+        inbox: Receiver<Placed>,
         door: &Arc<Door>,
         event_places: usize,
+        bounds: &Bounds,
     ) -> Self {
         Self {
             poll,
             network,
             engine,
-            subscribers: Subscribers::new(event_places),
+            subscribers: Subscribers::new(event_places, bounds.events.clone()),
             inbox,
             door: Arc::clone(door),
             sleep: Sleep::new(),
+            slots: Level::new(&bounds.slots),
         }
     }
 
@@ -76,6 +83,7 @@ impl EventLoop {
             self.handle_due(now);
             self.apply(&mut conveyor);
             self.network.receive(&mut intakes, &mut conveyor);
+            self.slots.set(conveyor.in_flight());
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
             self.transmit(now);
@@ -158,7 +166,7 @@ impl EventLoop {
                 self.engine.handle_message(received, &from, &message);
                 self.transmit(now);
             }
-            conveyor.give_back(slot);
+            conveyor.give_back(receipt.source.ip(), slot);
         }
         // More may be read already: their bell was heard.
         self.door.bell().ring();
@@ -181,7 +189,7 @@ impl EventLoop {
             for gone in self.door.take_gone() {
                 self.undo(gone, now);
             }
-            let Ok(command) = command else {
+            let Ok(Placed { command, _place }) = command else {
                 break;
             };
             self.handle_command(command, now);

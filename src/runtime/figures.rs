@@ -30,6 +30,9 @@ pub struct Figures {
     pub truncated: u64,
     /// Packets discarded because they came by no interface or for no group of ours.
     pub misdirected: u64,
+    /// Packets dropped unread because their source had more than its share of slots while these ran
+    /// out.
+    pub over_share: u64,
     /// Packets that had to wait for room in the kernel's send buffer.
     pub send_deferred: u64,
     /// Packets given up because too many were waiting.
@@ -47,6 +50,7 @@ pub struct Figures {
 pub(crate) struct Board {
     pub(crate) net: Arc<Meters>,
     pub(crate) reader_panics: Counter,
+    pub(crate) over_share: Counter,
 }
 
 impl Board {
@@ -59,6 +63,7 @@ impl Board {
             kernel_drops: net.kernel_drops.value(),
             truncated: net.truncated.value(),
             misdirected: net.no_interface.value() + net.not_joined.value(),
+            over_share: self.over_share.value(),
             send_deferred: net.send_deferred.value(),
             send_dropped: net.send_dropped.value(),
             send_failed: net.send_failed.value(),

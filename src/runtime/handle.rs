@@ -16,8 +16,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
-use crossbeam_channel::SendTimeoutError;
 use crossbeam_channel::Sender;
+use crossbeam_channel::TrySendError;
 use crossbeam_channel::bounded;
 use mio::Poll;
 use mio::Waker;
@@ -28,9 +28,14 @@ use crate::dnssd::HostName;
 use crate::error::Error;
 use crate::net::Selection;
 use crate::protocol::Engine;
+use crate::resources::Budget;
+use crate::resources::Lease;
 use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::bell::Bell;
+use crate::runtime::bounds::Bounds;
+use crate::runtime::bounds::command_places;
+use crate::runtime::command::Placed;
 use crate::runtime::conveyor::Crew;
 use crate::runtime::conveyor::Roll;
 use crate::runtime::conveyor::read;
@@ -39,10 +44,14 @@ use crate::runtime::event_loop::BELL;
 use crate::runtime::event_loop::EventLoop;
 use crate::runtime::figures::Board;
 use crate::runtime::network::Network;
+use crate::stop::Stop;
 
 /// A running loop. Dropping it stops the loop and waits until its threads are gone.
 pub(crate) struct Handle {
     line: Line,
+    resources: Budget,
+    /// The threads and descriptors that we hold while the loop runs.
+    held: Mutex<Vec<Lease>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     roll: Arc<Roll>,
     board: Arc<Board>,
@@ -51,7 +60,9 @@ pub(crate) struct Handle {
 /// The line to a loop, for handles that may outlive it.
 #[derive(Clone)]
 pub(crate) struct Line {
-    commands: Sender<Command>,
+    commands: Sender<Placed>,
+    /// The places for calls that wait.
+    places: Budget,
     door: Arc<Door>,
     patience: Duration,
 }
@@ -97,13 +108,18 @@ impl Handle {
             log::warn!("no interface has an address to speak from: waiting for one");
         }
 
-        let (commands, inbox) = bounded(config.limits.commands.clamp(1, COMMANDS_MAX));
+        let workers = config.workers.unwrap_or_else(default_workers);
+        let resources = engine.resources().clone();
+        let bounds = Bounds::new(&resources, config);
+        let held = bounds.hold(1 + workers, network.descriptors())?;
+        let (commands, inbox) = bounded(command_places(config));
         let door = Arc::new(Door::new(waker));
         let roll = Arc::new(Roll::default());
-        let event_loop = EventLoop::new(poll, network, engine, inbox, &door, config.limits.events);
+        let places = config.limits.events;
+        let event_loop = EventLoop::new(poll, network, engine, inbox, &door, places, &bounds);
         let crew = CrewPlan {
             slots: config.slots,
-            workers: config.workers.unwrap_or_else(default_workers),
+            workers,
             bell: Arc::clone(&door.bell),
             roll: Arc::clone(&roll),
             board: Arc::clone(&board),
@@ -115,11 +131,14 @@ impl Handle {
             .map_err(system("start the loop's thread"))?;
         let line = Line {
             commands,
+            places: bounds.commands,
             door,
             patience: config.patience,
         };
         let handle = Self {
             line,
+            resources,
+            held: Mutex::new(held),
             thread: Mutex::new(Some(thread)),
             roll,
             board,
@@ -134,6 +153,11 @@ impl Handle {
 
     pub(crate) fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Returns what may be held and what is.
+    pub(crate) fn resources(&self) -> &Budget {
+        &self.resources
     }
 
     pub(crate) fn board(&self) -> &Board {
@@ -152,6 +176,7 @@ impl Handle {
         }
         self.line.door.bell.close();
         self.wait_until_gone();
+        self.held.lock().clear();
         !self.line.door.is_cut_short()
     }
 
@@ -183,11 +208,16 @@ impl Line {
     /// [`Error::Busy`] when the loop did not get to it in time, [`Error::Stopped`] when it is gone.
     pub(crate) fn ask<R>(&self, command: impl FnOnce(Sender<R>) -> Command) -> Result<R, Error> {
         let deadline = deadline(self.patience);
+        let place = self.take_place(deadline)?;
         let (reply, answer): (Sender<R>, Receiver<R>) = bounded(1);
-        match self.commands.send_deadline(command(reply), deadline) {
+        let placed = Placed {
+            command: command(reply),
+            _place: place,
+        };
+        match self.commands.try_send(placed) {
             Ok(()) => self.door.bell.ring(),
-            Err(SendTimeoutError::Timeout(_)) => return Err(Error::Busy),
-            Err(SendTimeoutError::Disconnected(_)) => return Err(Error::Stopped),
+            Err(TrySendError::Full(_)) => unreachable!("there are as many places as leases"),
+            Err(TrySendError::Disconnected(_)) => return Err(Error::Stopped),
         }
         answer.recv_deadline(deadline).map_err(|error| {
             if error.is_timeout() {
@@ -196,6 +226,18 @@ impl Line {
                 Error::Stopped
             }
         })
+    }
+}
+
+impl Line {
+    /// Waits for a place among the calls that wait. When the loop ends it gives all places back.
+    fn take_place(&self, deadline: Instant) -> Result<Lease, Error> {
+        if let Ok(place) = self.places.try_lease(1) {
+            return Ok(place);
+        }
+        let waited = self.places.lease(1, &Stop::new().by(deadline));
+        // The loop gives it back: it is not this thread that holds it.
+        waited.map(Lease::disown).map_err(|_| Error::Busy)
     }
 }
 
@@ -266,6 +308,7 @@ impl CrewPlan {
             roll: &self.roll,
             read,
             panics: &self.board.reader_panics,
+            over_share: &self.board.over_share,
         };
         let ended = crew.run(|conveyor| {
             // Nobody waits for it any more only if the start was given up.
@@ -289,9 +332,6 @@ fn system_host() -> HostName {
 
 /// Reading a packet takes about a microsecond: two readers keep up with what one loop can apply.
 const WORKERS_DEFAULT: usize = 2;
-
-/// Calls that can wait at most: their places are taken from the start.
-const COMMANDS_MAX: usize = 65_536;
 
 /// How long the farewell may take when a handle is dropped.
 const DROP_WITHIN: Duration = Duration::from_secs(2);

@@ -7,21 +7,27 @@
 //! - `command`: what can be asked of the loop
 //! - `event_loop`: one turn after the other
 //! - `conveyor`: slots, readers and the order of receipt
+//! - `level`: what is in use, as its budget shows it
 //! - `network`: sockets and interfaces, as the engine knows them
 //! - `subscribers`: from the engine to the readers of events
 //! - `deadline`: what a caller's patience comes to
+//! - `bounds`: the budgets of what runs
 //! - `figures`: what is counted on the way
+//! - `shares`: fair shares of the slots while they run out
 //! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
 
 mod bell;
+mod bounds;
 mod command;
 mod conveyor;
 mod deadline;
 mod event_loop;
 mod figures;
 mod handle;
+mod level;
 mod network;
+mod shares;
 mod sleep;
 mod subscribers;
 

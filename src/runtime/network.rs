@@ -170,7 +170,7 @@ impl Network {
             }
             let received = Instant::now();
             let more = intake.receive(&lane.socket, free, |receipt, slot| {
-                loading.submit(received, receipt, slot);
+                loading.submit(received, receipt, slot)
             });
             lane.readable = more.unwrap_or_else(|error| {
                 log::warn!("receiving: {error}");
@@ -229,6 +229,11 @@ impl Network {
     /// Tells whether another packet can be taken without one that waits being dropped for it.
     pub(crate) fn has_room(&self) -> bool {
         self.lanes.iter().all(|lane| !lane.outbox.is_full())
+    }
+
+    /// Returns how many descriptors are open: the sockets and the watch.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.lanes.len() + 1
     }
 
     /// Returns how many packets wait to be sent.

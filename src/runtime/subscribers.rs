@@ -23,6 +23,8 @@ use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
+use crate::resources::Budget;
+use crate::resources::Lease;
 use crate::runtime::Gone;
 use crate::runtime::Registered;
 use crate::runtime::Standing;
@@ -36,12 +38,15 @@ pub(crate) struct Subscribers {
     /// When those who lag are tried again.
     retry: Option<Instant>,
     places: usize,
+    /// The places of all subscriptions together.
+    budget: Budget,
 }
 
 /// The loop's end of one subscription.
 struct Reader {
     outlet: Outlet,
     paused: bool,
+    _places: Lease,
 }
 
 pub(crate) enum Outlet {
@@ -72,8 +77,9 @@ struct Registrant {
 
 impl Subscribers {
     /// Makes room for `places` events a subscription.
-    pub(crate) fn new(places: usize) -> Self {
+    pub(crate) fn new(places: usize, budget: Budget) -> Self {
         Self {
+            budget,
             readers: BTreeMap::new(),
             registrations: BTreeMap::new(),
             retry: None,
@@ -89,9 +95,16 @@ impl Subscribers {
         let reader = Reader {
             outlet: E::outlet(sender),
             paused: false,
+            _places: self.lease_places(),
         };
         self.readers.insert(id, reader);
         events
+    }
+
+    fn lease_places(&self) -> Lease {
+        let places = u64::try_from(self.places).unwrap_or(u64::MAX);
+        let lease = self.budget.try_lease(places);
+        lease.expect("how many subscriptions there may be bounds it")
     }
 
     pub(crate) fn add_registration(

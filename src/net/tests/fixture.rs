@@ -72,6 +72,7 @@ impl<'slab> Station<'slab> {
                 let bytes = slot.frame.bytes().to_vec();
                 heard.push(Heard { receipt, bytes });
                 lent.push(slot);
+                None
             })?;
         self.free.append(&mut lent);
         Ok(more)

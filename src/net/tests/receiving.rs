@@ -86,7 +86,10 @@ fn without_a_free_slot_datagrams_wait_in_the_kernel() {
         }
 
         let mut lent = Vec::new();
-        let mut deliver = |_, slot| lent.push(slot);
+        let mut deliver = |_, slot| {
+            lent.push(slot);
+            None
+        };
         let socket = &station.socket;
         let first = station
             .intake

@@ -21,6 +21,7 @@ pub(crate) use cached::Cached;
 use index::Digest;
 use index::Index;
 
+use crate::protocol::budgets::CacheLeases;
 use crate::protocol::chance::Chance;
 use crate::protocol::deadlines::Deadlines;
 use crate::protocol::slab::Slab;
@@ -37,19 +38,11 @@ pub(crate) struct Cache {
     index: Index,
     expiries: Deadlines,
     arrivals: u64,
-    bytes: usize,
+    leases: CacheLeases,
     sources: HashMap<IpAddr, usize>,
-    bounds: Bounds,
-    flushed: Flushed,
-}
-
-/// How much the cache of one link may hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) records_max: usize,
-    pub(crate) bytes_max: usize,
     /// Records that one source address may have here.
-    pub(crate) records_per_source_max: usize,
+    source_share: usize,
+    flushed: Flushed,
 }
 
 /// What came of a record that was heard.
@@ -85,15 +78,16 @@ struct Flushed {
 }
 
 impl Cache {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    /// Makes an empty cache of which one source may fill `source_share` records.
+    pub(crate) fn new(leases: CacheLeases, source_share: usize) -> Self {
         Self {
             records: Slab::default(),
             index: Index::default(),
             expiries: Deadlines::default(),
             arrivals: 0,
-            bytes: 0,
+            leases,
             sources: HashMap::new(),
-            bounds,
+            source_share,
             flushed: Flushed::default(),
         }
     }
@@ -118,13 +112,16 @@ impl Cache {
             if goodbye {
                 return Applied::Nothing;
             }
-            if !self.has_room(source) {
+            if self.is_share_full(source) {
                 return Applied::Refused;
             }
             let jitter = cached::draw_jitter(chance);
             let record = heard.to_record();
             let cached = Cached::new(record, self.arrivals, received, source, jitter);
-            return Applied::New(self.insert(&folded, digest, cached));
+            return match self.leases.take(cached.bytes()) {
+                Ok(()) => Applied::New(self.insert(&folded, digest, cached)),
+                Err(_) => Applied::Refused,
+            };
         };
         let cached = self.cached_mut(place);
         if goodbye {
@@ -340,13 +337,11 @@ impl Cache {
         }
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.records.len() >= self.bounds.records_max || self.bytes >= self.bounds.bytes_max
-    }
-
-    fn has_room(&self, source: IpAddr) -> bool {
-        let held = self.sources.get(&source).copied().unwrap_or(0);
-        !self.is_full() && held < self.bounds.records_per_source_max
+    /// Tells whether a source has as many records here as one may have.
+    fn is_share_full(&self, source: IpAddr) -> bool {
+        self.sources
+            .get(&source)
+            .is_some_and(|held| *held >= self.source_share)
     }
 
     fn at<'c>(
@@ -400,7 +395,6 @@ impl Cache {
 
     fn insert(&mut self, folded: &[u8], digest: Digest, cached: Cached) -> u32 {
         self.arrivals += 1;
-        self.bytes += cached.bytes();
         *self.sources.entry(cached.source()).or_default() += 1;
         let expiry = cached.expiry();
         let place = self.records.insert(cached);
@@ -422,7 +416,7 @@ impl Cache {
         self.index.remove(&folded, n, digest, place);
         let cached = self.records.remove(place).expect(FILLED);
         self.expiries.cancel(place);
-        self.bytes -= cached.bytes();
+        self.leases.give_back(cached.bytes());
         let source = cached.source();
         if let Some(held) = self.sources.get_mut(&source) {
             *held -= 1;

@@ -267,14 +267,15 @@ impl Engine {
         make: impl FnOnce(SubscriptionId) -> Topic,
     ) -> Result<SubscriptionId, Error> {
         self.advance(now);
-        let limit = self.limits.subscriptions;
-        if self.subscriptions.len() >= limit {
-            let what = "subscriptions";
-            return Err(Error::Limit { what, limit });
-        }
         let id = SubscriptionId(self.next_subscription);
+        let topic = make(id);
+        let budget = match topic {
+            Topic::Browse(..) | Topic::Types(..) => &self.budgets.browsers,
+            Topic::Resolve(..) | Topic::Records(_) => &self.budgets.queries,
+        };
+        let lease = budget.try_lease(1)?;
         self.next_subscription += 1;
-        let mut subscription = Subscription::new(id, make(id));
+        let mut subscription = Subscription::new(id, topic, lease);
         for state in self.links.values_mut() {
             subscription.join(&mut state.desk(&mut self.tools, First::Multicast));
         }

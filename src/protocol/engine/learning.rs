@@ -65,14 +65,12 @@ impl Engine {
         heed.taken.insert(n);
         let now = self.tools.now;
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
-        if state.cache.is_full() && state.questions.take_closed() {
-            let questions = &state.questions;
-            state
-                .cache
-                .retain(|name, held| questions.wants(&name.folded(), held));
-        }
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
-        match state.cache.apply(now, source, heard, chance) {
+        let mut applied = state.cache.apply(now, source, heard, chance);
+        if applied == Applied::Refused && state.drop_unwanted() {
+            applied = state.cache.apply(now, source, heard, chance);
+        }
+        match applied {
             Applied::New(place) | Applied::Rescued(place) => {
                 state.questions.refresh_by(&folded, record_type, refresh);
                 heed.changed.insert((Box::from(&*folded), record_type));

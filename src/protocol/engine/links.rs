@@ -6,7 +6,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::protocol::cache::Bounds;
+use crate::protocol::cache::Cache;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::exchange::Cause;
 use crate::protocol::engine::state::LinkState;
@@ -35,7 +35,8 @@ impl Engine {
                 self.restart_questions(id);
             }
         } else {
-            self.links.insert(id, LinkState::new(link, self.bounds()));
+            let cache = self.cache_of(&link);
+            self.links.insert(id, LinkState::new(link, cache));
             self.place_all(id);
             self.join(id);
         }
@@ -107,12 +108,11 @@ impl Engine {
         }
     }
 
-    fn bounds(&self) -> Bounds {
-        Bounds {
-            records_max: self.limits.cache_records,
-            bytes_max: self.limits.cache_bytes,
-            records_per_source_max: self.limits.cache_records / 4 * 3,
-        }
+    /// Makes an empty cache for a link.
+    fn cache_of(&self, link: &Link) -> Cache {
+        let share = self.limits.source_share(self.limits.cache_records);
+        let leases = self.budgets.cache(link.id(), link.name(), &self.limits);
+        Cache::new(leases, share)
     }
 
     /// Lets the records of every registration stand on a link, and claims their names from the

@@ -40,6 +40,7 @@ use smallvec::SmallVec;
 
 use crate::config::Limits;
 use crate::dnssd::HostName;
+use crate::protocol::budgets::Budgets;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
 use crate::protocol::engine::standing::Chore;
@@ -60,6 +61,7 @@ use crate::protocol::registry::RegistrationId;
 use crate::protocol::registry::Registry;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::timers::Timers;
+use crate::resources::Budget;
 use crate::wire::Writer;
 
 /// Multicast DNS and DNS-SD for one host, on any number of links.
@@ -86,6 +88,7 @@ use crate::wire::Writer;
 #[derive(Debug)]
 pub struct Engine {
     limits: Limits,
+    budgets: Budgets,
     tools: Tools,
     links: BTreeMap<LinkId, LinkState>,
     registry: Registry,
@@ -168,6 +171,7 @@ impl Engine {
     #[must_use]
     pub fn new(host: HostName, limits: Limits, seed: u64, origin: Instant) -> Self {
         Self {
+            budgets: Budgets::new(&limits),
             limits,
             tools: Tools {
                 now: origin,
@@ -238,6 +242,12 @@ impl Engine {
             answers_dropped: self.tools.outbox.dropped(),
             ..self.counts
         }
+    }
+
+    /// Returns what may be held and what is, as a tree that its owner can add to.
+    #[must_use]
+    pub fn resources(&self) -> &Budget {
+        &self.budgets.root
     }
 
     /// Returns how many records of other hosts are held, on all links.

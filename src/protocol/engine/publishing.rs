@@ -35,15 +35,15 @@ impl Engine {
         service: Service,
     ) -> Result<RegistrationId, Rejected<Service>> {
         self.advance(now);
-        let limit = self.limits.registrations;
-        if self.registry.len() >= limit {
-            let what = "registrations";
-            let error = Error::Limit { what, limit };
-            return Err(Rejected {
-                given: service,
-                error,
-            });
-        }
+        let place = match self.budgets.registrations.try_lease(1) {
+            Ok(place) => place,
+            Err(refused) => {
+                return Err(Rejected {
+                    given: service,
+                    error: refused.into(),
+                });
+            }
+        };
         if self
             .registry
             .by_instance(service.instance().name())
@@ -57,7 +57,7 @@ impl Engine {
             });
         }
         let id = self.registry.insert(service);
-        self.standings.insert(id, Standing::default());
+        self.standings.insert(id, Standing::new(place));
         self.note_standing(id);
         self.place_everywhere(id, Cause::Change);
         self.place_host(Cause::Change);

@@ -12,15 +12,30 @@ use crate::protocol::engine::Notice;
 use crate::protocol::engine::updates::Updates;
 use crate::protocol::event::Status;
 use crate::protocol::registry::RegistrationId;
+use crate::resources::Lease;
 
 /// What was reported of a registration, and what else is kept for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Standing {
+    /// Its place among the registrations that there may be.
+    _place: Lease,
     name: Option<InstanceName>,
     announced: bool,
     /// A minute of probing is over, which was not reported yet.
     overdue: bool,
     pub(crate) updates: Updates,
+}
+
+impl Standing {
+    pub(crate) fn new(place: Lease) -> Self {
+        Self {
+            _place: place,
+            name: None,
+            announced: false,
+            overdue: false,
+            updates: Updates::default(),
+        }
+    }
 }
 
 /// What has to be done for a registration at some time.

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::protocol::cache::Bounds;
 use crate::protocol::cache::Cache;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming;
@@ -64,11 +63,11 @@ pub(crate) struct Progress {
 }
 
 impl LinkState {
-    pub(crate) fn new(link: Link, bounds: Bounds) -> Self {
+    pub(crate) fn new(link: Link, cache: Cache) -> Self {
         Self {
             link,
             zone: Zone::default(),
-            cache: Cache::new(bounds),
+            cache,
             questions: Questions::new(),
             claims: Claims::new(),
             responder: Responder::default(),
@@ -89,6 +88,17 @@ impl LinkState {
         } else {
             First::Multicast
         }
+    }
+
+    /// Drops the records that nobody here asks for any more. Tells whether there can be any.
+    pub(crate) fn drop_unwanted(&mut self) -> bool {
+        let any = self.questions.take_closed();
+        if any {
+            let questions = &self.questions;
+            self.cache
+                .retain(|name, held| questions.wants(&name.folded(), held));
+        }
+        any
     }
 
     /// Asks everything from the start: the link came up. Returns when that will be.

@@ -13,6 +13,7 @@ use crate::protocol::querying::Role;
 use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::TypeBrowser;
 use crate::protocol::querying::Watcher;
+use crate::resources::Lease;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -23,6 +24,8 @@ use crate::wire::RecordType;
 pub(crate) struct Subscription {
     id: SubscriptionId,
     topic: Topic,
+    /// Its place among those that may be open at one time.
+    _place: Lease,
     /// The only link on which it asks, if it is confined to one.
     pub(crate) confined: Option<LinkId>,
 }
@@ -57,10 +60,11 @@ pub(crate) enum Change {
 }
 
 impl Subscription {
-    pub(crate) fn new(id: SubscriptionId, topic: Topic) -> Self {
+    pub(crate) fn new(id: SubscriptionId, topic: Topic, place: Lease) -> Self {
         Self {
             id,
             topic,
+            _place: place,
             confined: None,
         }
     }
