@@ -5,6 +5,7 @@ mod api;
 mod config;
 mod dnssd;
 mod error;
+pub mod lifecycle;
 pub mod manual;
 pub mod meter;
 mod net;

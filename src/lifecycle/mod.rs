@@ -1,0 +1,39 @@
+//! Who runs, and how it ends.
+//!
+//! What a program starts it has to end, in the right order and in a known time, whatever fails on
+//! the way. The parts know nothing of multicast DNS, and each serves alone:
+//!
+//! - [`Tasks`]: threads that are counted, can be stopped, and are gone when joined; among them
+//!   tickers and pools of workers
+//! - [`Group`]: a child process and its descendants
+//! - [`Census`]: what the process holds, to show that nothing was left behind
+//!
+//! What everything that waits takes is a [`Stop`](crate::stop::Stop).
+
+mod census;
+mod group;
+mod jobs;
+mod leader;
+mod outcome;
+mod pool;
+mod proc;
+mod roll;
+mod supervise;
+mod tasks;
+mod thread;
+
+pub use census::Census;
+pub use census::Growth;
+pub use census::Leak;
+pub use group::Ended;
+pub use group::Group;
+pub use jobs::Jobs;
+pub use outcome::Outcome;
+pub use roll::Failure;
+pub use roll::Tally;
+pub use roll::Task;
+pub use roll::TaskId;
+pub use roll::Term;
+pub use tasks::SpawnError;
+pub use tasks::Tasks;
+pub use tasks::Unfinished;
