@@ -5,6 +5,8 @@
 //!
 //! - [`Tasks`]: threads that are counted, can be stopped, and are gone when joined; among them
 //!   tickers and pools of workers
+//! - [`Shutdown`]: the steps by which a program ends, in their order and before a deadline; also
+//!   what undoes a start that failed half way
 //! - [`Group`]: a child process and its descendants
 //! - [`Census`]: what the process holds, to show that nothing was left behind
 //!
@@ -18,6 +20,7 @@ mod outcome;
 mod pool;
 mod proc;
 mod roll;
+mod shutdown;
 mod supervise;
 mod tasks;
 mod thread;
@@ -34,6 +37,12 @@ pub use roll::Tally;
 pub use roll::Task;
 pub use roll::TaskId;
 pub use roll::Term;
+pub use shutdown::Phase;
+pub use shutdown::Report;
+pub use shutdown::Shutdown;
+pub use shutdown::Step;
+pub use shutdown::StepEnd;
+pub use shutdown::StepId;
 pub use tasks::SpawnError;
 pub use tasks::Tasks;
 pub use tasks::Unfinished;
