@@ -7,6 +7,7 @@
 //!   tickers and pools of workers
 //! - [`Shutdown`]: the steps by which a program ends, in their order and before a deadline; also
 //!   what undoes a start that failed half way
+//! - `Signals` (feature `signals`): what SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask for
 //! - [`Group`]: a child process and its descendants
 //! - [`Census`]: what the process holds, to show that nothing was left behind
 //!
@@ -21,6 +22,8 @@ mod pool;
 mod proc;
 mod roll;
 mod shutdown;
+#[cfg(feature = "signals")]
+mod signals;
 mod supervise;
 mod tasks;
 mod thread;
@@ -43,6 +46,10 @@ pub use shutdown::Shutdown;
 pub use shutdown::Step;
 pub use shutdown::StepEnd;
 pub use shutdown::StepId;
+#[cfg(feature = "signals")]
+pub use signals::Signal;
+#[cfg(feature = "signals")]
+pub use signals::Signals;
 pub use tasks::SpawnError;
 pub use tasks::Tasks;
 pub use tasks::Unfinished;
