@@ -13,6 +13,7 @@ pub mod protocol;
 pub mod resources;
 mod runtime;
 pub mod stop;
+pub mod telemetry;
 pub mod wire;
 
 pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
