@@ -5,6 +5,7 @@ mod api;
 mod config;
 mod dnssd;
 mod error;
+pub mod lifecycle;
 pub mod manual;
 pub mod meter;
 mod net;
@@ -12,6 +13,7 @@ pub mod protocol;
 pub mod resources;
 mod runtime;
 pub mod stop;
+pub mod telemetry;
 pub mod wire;
 
 pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};

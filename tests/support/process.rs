@@ -129,6 +129,11 @@ impl Process {
         self.wait_from(told, END_MAX)
     }
 
+    /// Sends it a signal and does not wait for what comes of it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(pid_of(&self.child), signal).expect("a child of ours, not reaped yet");
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Panics

@@ -1,0 +1,74 @@
+//! What other rooms have to show.
+
+use crate::lifecycle::Tasks;
+use crate::resources::Budget;
+use crate::resources::Limit;
+use crate::telemetry::metric::Metric;
+use crate::telemetry::page::Page;
+use crate::telemetry::registry::Collect;
+
+impl Collect for Tasks {
+    fn collect(&self, page: &mut Page) {
+        for (kind, tally) in self.kinds() {
+            let labels = [("kind", kind)];
+            page.gauge(&TASKS, &labels, as_float(tally.live));
+            page.counter(&TASKS_STARTED, &labels, tally.started);
+            page.counter(&TASKS_FAILED, &labels, tally.failed);
+        }
+    }
+}
+
+/// A budget shows itself and those below it, each under its path from here.
+impl Collect for Budget {
+    fn collect(&self, page: &mut Page) {
+        let mut path: Vec<String> = Vec::new();
+        for usage in self.tree() {
+            path.truncate(usize::try_from(usage.depth).unwrap_or(usize::MAX));
+            path.push(usage.name.to_string());
+            let name = path.join("/");
+            let labels = [("budget", &*name)];
+            page.gauge(&USED, &labels, as_float(usage.used));
+            page.gauge(&PEAK, &labels, as_float(usage.peak));
+            page.gauge(&WAITING, &labels, as_float(usage.waiting));
+            page.counter(&GRANTED, &labels, usage.granted);
+            page.counter(&DENIED, &labels, usage.denied);
+            page.gauge(
+                &LIMIT,
+                &labels,
+                match usage.limit {
+                    Limit::Unlimited => f64::INFINITY,
+                    Limit::At(limit) => as_float(limit),
+                    Limit::Blocked => 0.0,
+                },
+            );
+            page.gauge(&WAIT_P99, &labels, usage.wait_p99.as_secs_f64());
+        }
+    }
+}
+
+const USED: Metric = Metric::gauge("beacon_budget_used", "Units in use.");
+const PEAK: Metric = Metric::gauge("beacon_budget_peak", "The most units ever in use.");
+const LIMIT: Metric = Metric::gauge("beacon_budget_limit", "Units that may be in use.");
+const WAITING: Metric = Metric::gauge("beacon_budget_waiting", "Requests that wait.");
+const GRANTED: Metric = Metric::counter("beacon_budget_granted_total", "Units granted.");
+const DENIED: Metric = Metric::counter("beacon_budget_denied_total", "Requests refused.");
+const WAIT_P99: Metric = Metric::gauge(
+    "beacon_budget_wait_p99_seconds",
+    "What 99 of 100 waits for the budget did not exceed.",
+);
+
+const TASKS: Metric = Metric::gauge("beacon_tasks", "Threads at work, by kind.");
+const TASKS_STARTED: Metric =
+    Metric::counter("beacon_tasks_started_total", "Threads started, by kind.");
+const TASKS_FAILED: Metric = Metric::counter(
+    "beacon_task_failures_total",
+    "Errors and panics of threads, and of jobs that they did, by kind.",
+);
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the format holds 53 bits anyway"
+)]
+fn as_float(value: u64) -> f64 {
+    value as f64
+}

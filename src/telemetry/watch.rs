@@ -1,0 +1,439 @@
+//! What becomes too much, told once.
+//!
+//! A figure that goes over its threshold is one warning, however long it stays there; it can warn
+//! again after it was well below. Nothing here looks by itself: whoever has a timer calls.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::lifecycle::Task;
+use crate::lifecycle::TaskId;
+use crate::lifecycle::Term;
+use crate::meter::Counter;
+use crate::resources::Name;
+use crate::resources::Usage;
+use crate::telemetry::metric::Metric;
+use crate::telemetry::page::Page;
+use crate::telemetry::process::ProcessFigures;
+use crate::telemetry::registry::Collect;
+
+/// From where on something is too much.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use beacon::telemetry::Thresholds;
+///
+/// let patient = Thresholds { task_age: Duration::from_secs(3600), ..Thresholds::default() };
+/// assert_eq!(patient.descriptors_high, 0.8);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Which part of the descriptors may be open: 0.8.
+    pub descriptors_high: f64,
+    /// Below which part descriptors may warn again: 0.7.
+    pub descriptors_low: f64,
+    /// How many threads over the baseline there may be: 100. Four fifths of it end the warning.
+    pub threads_over: u64,
+    /// How long a task that is meant to end may run: 10 min.
+    pub task_age: Duration,
+    /// How often to look: every 30 s.
+    pub every: Duration,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            descriptors_high: 0.8,
+            descriptors_low: 0.7,
+            threads_over: 100,
+            task_age: Duration::from_secs(600),
+            every: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Compares figures with their thresholds, and remembers which are over.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use beacon::telemetry::{Sight, Thresholds, Warning, Watch};
+///
+/// let now = Instant::now();
+/// let mut watch = Watch::new(Thresholds::default(), 7, now);
+/// let mut sight = Sight::default();
+/// (sight.process.descriptors, sight.process.descriptors_max) = (90, 100);
+///
+/// let high = Warning::DescriptorsHigh { open: 90, limit: 100 };
+/// assert_eq!(watch.handle_timeout(now, &sight), [high]);
+/// assert_eq!(watch.handle_timeout(watch.poll_timeout(), &sight), []);
+/// ```
+#[derive(Debug)]
+pub struct Watch {
+    thresholds: Thresholds,
+    baseline: u64,
+    next: Instant,
+    descriptors_high: bool,
+    threads_many: bool,
+    old: BTreeSet<(TaskId, String)>,
+    /// For each budget how often it had refused at the last look, and whether it does.
+    denied: BTreeMap<String, (u64, bool)>,
+    raised: Arc<Raised>,
+}
+
+/// What a [`Watch`] looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Sight {
+    /// The figures of the process.
+    pub process: ProcessFigures,
+    /// Who runs, of whatever sets there are.
+    pub tasks: Vec<Task>,
+    /// What is leased, of whatever budgets there are.
+    pub budgets: Vec<Usage>,
+}
+
+/// Something that has become too much.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Most of the descriptors that the process may have are open.
+    DescriptorsHigh {
+        /// How many are open.
+        open: u64,
+        /// How many may be.
+        limit: u64,
+    },
+    /// There are many more threads than there were.
+    ThreadsGrew {
+        /// How many there were.
+        baseline: u64,
+        /// How many there are.
+        threads: u64,
+    },
+    /// A task that was meant to end still runs.
+    TaskOld(Task),
+    /// A budget refuses.
+    Refusing {
+        /// Its name.
+        budget: Name,
+        /// How often, since the last look.
+        denied: u64,
+    },
+}
+
+impl Watch {
+    /// Begins to watch, with `baseline` as the number of threads that is in order.
+    #[must_use]
+    pub fn new(thresholds: Thresholds, baseline: u64, now: Instant) -> Self {
+        Self {
+            thresholds,
+            baseline,
+            next: now,
+            descriptors_high: false,
+            threads_many: false,
+            old: BTreeSet::new(),
+            denied: BTreeMap::new(),
+            raised: Arc::default(),
+        }
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
+        self.next
+    }
+
+    /// Looks, and returns and logs what has become too much since the last look. A call too early
+    /// does nothing.
+    pub fn handle_timeout(&mut self, now: Instant, sight: &Sight) -> Vec<Warning> {
+        if now < self.next {
+            return Vec::new();
+        }
+        self.next = now + self.thresholds.every;
+        let mut warnings = Vec::new();
+        warnings.extend(self.look_at_descriptors(&sight.process));
+        warnings.extend(self.look_at_threads(sight.process.threads));
+        warnings.extend(self.look_at_tasks(&sight.tasks));
+        warnings.extend(self.look_at_budgets(&sight.budgets));
+        for warning in &warnings {
+            self.raised.counter(warning).increment();
+            log::warn!("{warning}");
+        }
+        warnings
+    }
+
+    /// Lends what counts the warnings, for a [`Registry`](crate::telemetry::Registry).
+    #[must_use]
+    pub fn raised(&self) -> Arc<dyn Collect> {
+        Arc::clone(&self.raised) as Arc<dyn Collect>
+    }
+
+    fn look_at_descriptors(&mut self, process: &ProcessFigures) -> Option<Warning> {
+        let load = process.descriptors_load();
+        let (high, low) = (
+            self.thresholds.descriptors_high,
+            self.thresholds.descriptors_low,
+        );
+        let was = self.descriptors_high;
+        self.descriptors_high = if was { load >= low } else { load > high };
+        (self.descriptors_high && !was).then_some(Warning::DescriptorsHigh {
+            open: process.descriptors,
+            limit: process.descriptors_max,
+        })
+    }
+
+    fn look_at_threads(&mut self, threads: u64) -> Option<Warning> {
+        let (over, most) = (
+            threads.saturating_sub(self.baseline),
+            self.thresholds.threads_over,
+        );
+        let was = self.threads_many;
+        self.threads_many = if was {
+            over > most / 5 * 4
+        } else {
+            over > most
+        };
+        let baseline = self.baseline;
+        (self.threads_many && !was).then_some(Warning::ThreadsGrew { baseline, threads })
+    }
+
+    fn look_at_tasks(&mut self, tasks: &[Task]) -> Vec<Warning> {
+        let is_old =
+            |task: &&Task| task.term == Term::Passing && task.age > self.thresholds.task_age;
+        let old: Vec<_> = tasks.iter().filter(is_old).collect();
+        let key = |task: &Task| (task.id, task.name.clone());
+        let before = std::mem::take(&mut self.old);
+        self.old = old.iter().map(|task| key(task)).collect();
+        let grown = old.into_iter().filter(|task| !before.contains(&key(task)));
+        grown.cloned().map(Warning::TaskOld).collect()
+    }
+
+    fn look_at_budgets(&mut self, budgets: &[Usage]) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        for usage in budgets {
+            let (before, refused) = self.denied.get(&*usage.name).copied().unwrap_or_default();
+            let denied = usage.denied.saturating_sub(before);
+            if denied > 0 && !refused {
+                let budget = usage.name.clone();
+                warnings.push(Warning::Refusing { budget, denied });
+            }
+            self.denied
+                .insert(usage.name.to_string(), (usage.denied, denied > 0));
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DescriptorsHigh { open, limit } => {
+                write!(f, "{open} of {limit} descriptors are open")
+            }
+            Self::ThreadsGrew { baseline, threads } => {
+                write!(f, "there are {threads} threads, {baseline} were in order")
+            }
+            Self::TaskOld(task) => write!(f, "{} has run for {:.0?}", task.name, task.age),
+            Self::Refusing { budget, denied } => {
+                write!(f, "{budget} is used up: {denied} refused")
+            }
+        }
+    }
+}
+
+/// How often each kind of warning was raised.
+#[derive(Debug, Default)]
+struct Raised {
+    descriptors: Counter,
+    threads: Counter,
+    tasks: Counter,
+    budgets: Counter,
+}
+
+impl Raised {
+    fn counter(&self, warning: &Warning) -> &Counter {
+        match warning {
+            Warning::DescriptorsHigh { .. } => &self.descriptors,
+            Warning::ThreadsGrew { .. } => &self.threads,
+            Warning::TaskOld(_) => &self.tasks,
+            Warning::Refusing { .. } => &self.budgets,
+        }
+    }
+}
+
+impl Collect for Raised {
+    fn collect(&self, page: &mut Page) {
+        for (what, counter) in [
+            ("descriptors", &self.descriptors),
+            ("threads", &self.threads),
+            ("task", &self.tasks),
+            ("budget", &self.budgets),
+        ] {
+            page.counter(&WARNINGS, &[("about", what)], counter.value());
+        }
+    }
+}
+
+const WARNINGS: Metric = Metric::counter("beacon_warnings_total", "Warnings raised.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Tasks;
+    use crate::resources::Budget;
+    use crate::resources::Limit;
+    use crate::stop::Stop;
+    use crate::telemetry::registry::Registry;
+
+    #[test]
+    fn descriptors_warn_above_eight_tenths_and_again_only_after_they_were_below_seven() {
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [80, 81, 99, 75, 81, 69, 80, 81].map(|open| {
+            watched.sight.process.descriptors = open;
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [0, 1, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn threads_warn_a_hundred_over_the_baseline_and_again_only_after_they_were_below_eighty() {
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [107, 108, 200, 100, 108, 87, 108].map(|threads| {
+            watched.sight.process.threads = threads;
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_task_that_does_not_end_warns_once_and_one_that_is_to_stay_never() {
+        let tasks = Tasks::new(&Stop::new());
+        for _ in 0..2 {
+            tasks.spawn("lookup", sleep).unwrap();
+        }
+        tasks.spawn_standing("worker", sleep).unwrap();
+        let mut watched = Watched::new(Thresholds::default());
+        let mut sights = Vec::new();
+        for old in [&[][..], &[0], &[0, 2], &[0, 1, 2], &[1, 2], &[0, 1]] {
+            watched.sight.tasks = tasks.live();
+            for at in old {
+                watched.sight.tasks[*at].age = Duration::from_secs(601);
+            }
+            sights.push(
+                watched
+                    .look()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>(),
+            );
+        }
+
+        let [first, second] =
+            ["lookup-0", "lookup-1"].map(|name| format!("{name} has run for 601s"));
+        let none = Vec::new();
+        let again = vec![first.clone()];
+        let wanted = [
+            none.clone(),
+            vec![first],
+            none.clone(),
+            vec![second],
+            none,
+            again,
+        ];
+        assert_eq!(sights, wanted);
+    }
+
+    #[test]
+    fn a_budget_that_refuses_warns_once_until_it_has_stopped_refusing() {
+        let budget = Budget::root("queries", Limit::Blocked);
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [0, 3, 2, 1, 0, 2].map(|refusals| {
+            for _ in 0..refusals {
+                assert!(budget.try_lease(1).is_err());
+            }
+            watched.sight.budgets = budget.tree();
+            watched.look()
+        });
+
+        let refusing = |denied| {
+            let budget = Name::from("queries");
+            vec![Warning::Refusing { budget, denied }]
+        };
+        let none = Vec::new;
+        assert_eq!(
+            warned,
+            [none(), refusing(3), none(), none(), none(), refusing(2)]
+        );
+    }
+
+    #[test]
+    fn a_look_too_early_does_nothing() {
+        let mut watched = Watched::new(Thresholds::default());
+        watched.look();
+        watched.sight.process.descriptors = 100;
+
+        let early = watched.watch.poll_timeout() - Duration::from_nanos(1);
+        assert_eq!(watched.watch.handle_timeout(early, &watched.sight), []);
+        assert_eq!(watched.look().len(), 1);
+    }
+
+    #[test]
+    fn warnings_are_counted_by_what_they_are_about() {
+        let mut watched = Watched::new(Thresholds::default());
+        watched.sight.process.descriptors = 100;
+        watched.look();
+        let registry = Registry::new();
+        registry.add(watched.watch.raised());
+
+        let text = registry.prometheus();
+
+        assert!(
+            text.contains("beacon_warnings_total{about=\"descriptors\"} 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("beacon_warnings_total{about=\"threads\"} 0\n"),
+            "{text}"
+        );
+    }
+
+    fn sleep(stop: &Stop) {
+        let _ = stop.wait(Duration::MAX);
+    }
+
+    struct Watched {
+        watch: Watch,
+        sight: Sight,
+    }
+
+    impl Watched {
+        fn new(thresholds: Thresholds) -> Self {
+            let process = ProcessFigures {
+                threads: 7,
+                descriptors_max: 100,
+                ..ProcessFigures::default()
+            };
+            Self {
+                watch: Watch::new(thresholds, 7, Instant::now()),
+                sight: Sight {
+                    process,
+                    ..Sight::default()
+                },
+            }
+        }
+
+        fn look(&mut self) -> Vec<Warning> {
+            self.watch
+                .handle_timeout(self.watch.poll_timeout(), &self.sight)
+        }
+    }
+}
