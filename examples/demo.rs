@@ -74,7 +74,10 @@ fn publish_and_find(clock: &Clock) -> Result<(), Box<dyn Error>> {
         clock.tell(format_args!("the other looked up {host} {found}"));
     }
 
-    publisher.shutdown(STEP_MAX)?;
+    let report = publisher.shutdown(STEP_MAX);
+    if !report.is_clean() {
+        return Err(format!("the first did not end in order:\n{report}").into());
+    }
     clock.tell("the first said goodbye and ended");
     expect_removed(clock, &browser, &name)?;
     drop(browser);

@@ -106,7 +106,7 @@ fn start_server(shutdown: &mut Shutdown, book: Sender<String>) -> Result<u16, Bo
     let joined = Arc::clone(&tasks);
     tasks.spawn_standing("server", move |stop| serve(&listener, &book, stop))?;
     shutdown.on(Phase::Refuse, "server", move |_| {
-        tasks.stop(Reason::Requested)
+        tasks.stop(Reason::Requested);
     });
     shutdown.on(Phase::Join, "server", move |deadline| joined.join(deadline));
     Ok(port)

@@ -150,6 +150,28 @@ fn everything_that_is_held_shows_in_the_resources_and_is_given_back() {
 }
 
 #[test]
+fn a_shutdown_tells_each_step_and_gives_everything_back() {
+    let _alone = alone();
+    let (threads, descriptors) = (threads(), descriptors());
+    let beacon = Beacon::start(config()).unwrap();
+    let service = Service::new("Lamp", "_beacon-end._tcp", 1).unwrap();
+    let lamp = beacon.register(service).unwrap();
+    let browser = beacon.browse("_beacon-end._tcp").unwrap();
+    lamp.wait_announced(Duration::from_secs(5)).unwrap();
+
+    let report = beacon.shutdown(Duration::from_secs(2));
+
+    assert!(report.is_clean(), "{report}");
+    let steps: Vec<_> = report.steps.iter().map(|step| step.name).collect();
+    assert_eq!(steps, ["goodbyes", "threads", "resources"]);
+    assert!(report.elapsed < Duration::from_millis(500), "{report}");
+    let after = (self::threads(), self::descriptors());
+    assert_eq!(after, (threads, descriptors));
+    let deaf = browser.next_within(Duration::from_secs(5));
+    assert!(!matches!(deaf, Some(Event::Removed(_))), "{deaf:?}");
+}
+
+#[test]
 fn a_browse_beyond_the_limit_is_refused_by_name() {
     let _alone = alone();
     let limits = Limits {

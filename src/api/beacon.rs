@@ -18,6 +18,7 @@ use crate::dnssd::ServiceType;
 use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::error::Rejected;
+use crate::lifecycle::Report;
 use crate::protocol::Depth;
 use crate::protocol::Event;
 use crate::protocol::Instance;
@@ -268,17 +269,24 @@ impl Beacon {
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
-    /// and milliseconds as a rule. All threads are gone when it returns, with an error too.
+    /// and milliseconds as a rule. All threads are gone when it returns, whatever the report says.
     ///
-    /// # Errors
+    /// Dropping it does the same within two seconds.
     ///
-    /// [`Error::TimedOut`] when the link took so little that not every goodbye was sent in time.
-    pub fn shutdown(self, within: Duration) -> Result<(), Error> {
-        if self.handle.stop(within) {
-            Ok(())
-        } else {
-            Err(Error::TimedOut { waited: within })
-        }
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # let beacon = beacon::Beacon::start(beacon::Config::default())?;
+    /// let report = beacon.shutdown(Duration::from_secs(2));
+    /// if !report.is_clean() {
+    ///     eprintln!("{report}"); // each step with its time and what came of it
+    /// }
+    /// # Ok::<(), beacon::Error>(())
+    /// ```
+    #[must_use = "it says whether every goodbye was sent"]
+    pub fn shutdown(self, within: Duration) -> Report {
+        self.handle.stop(within)
     }
 
     fn browse_to(&self, service_type: ServiceType, depth: Depth) -> Result<Browser, Error> {

@@ -25,8 +25,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
-    if let Err(error) = beacon.shutdown(FAREWELL_MAX) {
-        log::warn!("not every goodbye was sent: {error}");
+    let report = beacon.shutdown(FAREWELL_MAX);
+    if !report.is_clean() {
+        log::warn!("not all ended in order:\n{report}");
     }
     // What became of them while it was told to end.
     let told = published

@@ -243,6 +243,19 @@ impl Report {
     }
 }
 
+/// A shutdown within another one is a step of it.
+impl Outcome for Report {
+    fn failure(self) -> Option<String> {
+        let bad = |step: &&Step| step.ended != StepEnd::Done || step.late;
+        let bad: Vec<_> = self.steps.iter().filter(bad).collect();
+        let told = bad.iter().map(|step| {
+            let late = if step.late { ", late" } else { "" };
+            format!("{} {}{late}", step.name, step.ended)
+        });
+        (!bad.is_empty()).then(|| told.collect::<Vec<_>>().join("; "))
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in &self.steps {

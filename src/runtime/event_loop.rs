@@ -68,8 +68,8 @@ impl EventLoop {
         }
     }
 
-    /// Runs until somebody wants it to stop, then says goodbye.
-    pub(crate) fn run(mut self, mut conveyor: Conveyor<'_>) {
+    /// Runs until somebody wants it to stop, then says goodbye, and tells what came of that.
+    pub(crate) fn run(mut self, mut conveyor: Conveyor<'_>) -> Result<(), &'static str> {
         let mut events = Events::with_capacity(EVENTS_A_TURN);
         let mut intakes = self.network.intakes();
         let deadline = loop {
@@ -88,7 +88,7 @@ impl EventLoop {
             self.network.flush(&self.poll, now);
             self.transmit(now);
         };
-        self.farewell(&mut events, deadline);
+        self.farewell(&mut events, deadline)
     }
 
     /// Sleeps until something comes or is due. The only place where the loop waits.
@@ -258,7 +258,7 @@ impl EventLoop {
     }
 
     /// Sends the goodbyes, and waits for room to send them until the deadline.
-    fn farewell(&mut self, events: &mut Events, deadline: Instant) {
+    fn farewell(&mut self, events: &mut Events, deadline: Instant) -> Result<(), &'static str> {
         let now = Instant::now();
         for gone in self.door.take_gone() {
             self.undo(gone, now);
@@ -270,13 +270,12 @@ impl EventLoop {
             // One at a time: what the engine still has is not pushed out of a full queue.
             while self.network.waiting() == 0 {
                 let Some(transmit) = self.engine.poll_transmit() else {
-                    return;
+                    return Ok(());
                 };
                 self.network.send(&transmit, now);
             }
             if now >= deadline {
-                self.door.note_cut_short();
-                return;
+                return Err("the link took too little to send them all in time");
             }
             let retry = self
                 .network

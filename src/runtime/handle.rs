@@ -8,8 +8,6 @@ use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,6 +24,10 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::dnssd::HostName;
 use crate::error::Error;
+use crate::lifecycle::Outcome;
+use crate::lifecycle::Phase;
+use crate::lifecycle::Report;
+use crate::lifecycle::Shutdown;
 use crate::net::Selection;
 use crate::protocol::Engine;
 use crate::resources::Budget;
@@ -53,6 +55,8 @@ pub(crate) struct Handle {
     /// The threads and descriptors that we hold while the loop runs.
     held: Mutex<Vec<Lease>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// What came of the farewell.
+    farewell: Receiver<Result<(), &'static str>>,
     roll: Arc<Roll>,
     board: Arc<Board>,
 }
@@ -74,8 +78,6 @@ pub(crate) struct Door {
     stop: Mutex<Option<Instant>>,
     /// At most one entry for each handle that was given out.
     gone: Mutex<Vec<Gone>>,
-    /// The farewell ran out of time.
-    cut_short: AtomicBool,
 }
 
 impl Handle {
@@ -125,9 +127,10 @@ impl Handle {
             board: Arc::clone(&board),
         };
         let (ready, started) = bounded(1);
+        let (farewell_end, farewell) = bounded(1);
         let thread = thread::Builder::new()
             .name("beacon-loop".into())
-            .spawn(move || crew.run(event_loop, &ready))
+            .spawn(move || crew.run(event_loop, &ready, &farewell_end))
             .map_err(system("start the loop's thread"))?;
         let line = Line {
             commands,
@@ -140,6 +143,7 @@ impl Handle {
             resources,
             held: Mutex::new(held),
             thread: Mutex::new(Some(thread)),
+            farewell,
             roll,
             board,
         };
@@ -164,38 +168,37 @@ impl Handle {
         &self.board
     }
 
-    /// Says goodbye, for so long at most, and returns when every thread is gone: whether all that
-    /// was to be said was sent.
-    pub(crate) fn stop(&self, within: Duration) -> bool {
-        self.line.door.stop(deadline(within));
+    /// Says goodbye, for so long at most, and returns when every thread is gone, with what came of
+    /// it. Nothing is left to do the second time.
+    pub(crate) fn stop(&self, within: Duration) -> Report {
+        let mut shutdown = Shutdown::new(within);
         let Some(thread) = self.thread.lock().take() else {
-            return true;
+            return shutdown.run();
         };
-        if thread.join().is_err() {
-            log::error!("the loop ended in a panic");
-        }
-        self.line.door.bell.close();
-        self.wait_until_gone();
-        self.held.lock().clear();
-        !self.line.door.is_cut_short()
-    }
-
-    /// Waits until the kernel lists none of our threads: it may do so for microseconds after a
-    /// join.
-    fn wait_until_gone(&self) {
-        let deadline = Instant::now() + GONE_WITHIN;
-        for id in self.roll.all() {
-            let task = format!("/proc/self/task/{id}");
-            while Path::new(&task).exists() && Instant::now() < deadline {
-                thread::yield_now();
-            }
-        }
+        let (door, farewell) = (Arc::clone(&self.line.door), self.farewell.clone());
+        shutdown.on(Phase::Farewell, "goodbyes", move |deadline| {
+            door.stop(deadline);
+            // The loop keeps to the deadline; this waits for its word, or for its end.
+            farewell.recv().unwrap_or(Err("the loop is gone"))
+        });
+        let (door, roll) = (Arc::clone(&self.line.door), Arc::clone(&self.roll));
+        shutdown.on(Phase::Join, "threads", move |_| {
+            let joined = thread.join();
+            door.bell.close();
+            wait_until_gone(&roll);
+            joined.map_err(|_| "the loop ended in a panic")
+        });
+        let held = std::mem::take(&mut *self.held.lock());
+        shutdown.on(Phase::Close, "resources", move |_| drop(held));
+        shutdown.run()
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.stop(DROP_WITHIN);
+        if let Some(failure) = self.stop(DROP_WITHIN).failure() {
+            log::warn!("not all ended in order: {failure}");
+        }
     }
 }
 
@@ -247,7 +250,6 @@ impl Door {
             bell: Arc::new(Bell::new(waker)),
             stop: Mutex::new(None),
             gone: Mutex::new(Vec::new()),
-            cut_short: AtomicBool::new(false),
         }
     }
 
@@ -271,15 +273,6 @@ impl Door {
         std::mem::take(&mut *self.gone.lock())
     }
 
-    /// Takes note that not all of the farewell was sent in time.
-    pub(crate) fn note_cut_short(&self) {
-        self.cut_short.store(true, Ordering::Release);
-    }
-
-    fn is_cut_short(&self) -> bool {
-        self.cut_short.load(Ordering::Acquire)
-    }
-
     fn stop(&self, deadline: Instant) {
         let mut stop = self.stop.lock();
         *stop = Some(stop.map_or(deadline, |before| before.min(deadline)));
@@ -298,7 +291,12 @@ struct CrewPlan {
 }
 
 impl CrewPlan {
-    fn run(self, event_loop: EventLoop, ready: &Sender<std::io::Result<()>>) {
+    fn run(
+        self,
+        event_loop: EventLoop,
+        ready: &Sender<std::io::Result<()>>,
+        farewell: &Sender<Result<(), &'static str>>,
+    ) {
         self.roll.sign();
         log::trace!("the loop starts");
         let crew = Crew {
@@ -313,10 +311,22 @@ impl CrewPlan {
         let ended = crew.run(|conveyor| {
             // Nobody waits for it any more only if the start was given up.
             let _ = ready.send(Ok(()));
-            event_loop.run(conveyor);
+            // Nobody waits for it either when the start was given up.
+            let _ = farewell.send(event_loop.run(conveyor));
         });
         if let Err(error) = ended {
             let _ = ready.send(Err(error));
+        }
+    }
+}
+
+/// Waits until the kernel lists none of our threads: it may do so for microseconds after a join.
+fn wait_until_gone(roll: &Roll) {
+    let deadline = Instant::now() + GONE_WITHIN;
+    for id in roll.all() {
+        let task = format!("/proc/self/task/{id}");
+        while Path::new(&task).exists() && Instant::now() < deadline {
+            thread::yield_now();
         }
     }
 }
