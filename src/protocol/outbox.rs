@@ -274,3 +274,65 @@ fn digest(link: LinkId, bytes: &[u8]) -> u64 {
     hasher.write(bytes);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: LinkId = LinkId(2);
+
+    fn put(outbox: &mut Outbox, importance: Importance, bytes: &[u8]) {
+        outbox.multicast_over(LINK, Family::V4, bytes, importance);
+    }
+
+    fn take(outbox: &mut Outbox) -> Option<Vec<u8>> {
+        outbox.take().map(|transmit| transmit.bytes.to_vec())
+    }
+
+    #[test]
+    fn when_too_many_wait_the_oldest_answer_goes_and_what_is_kept_stays() {
+        let mut outbox = Outbox::new();
+        put(&mut outbox, Importance::Keep, b"probe");
+        put(&mut outbox, Importance::Answer, b"old");
+        for _ in 2..WAITING_MAX {
+            put(&mut outbox, Importance::Answer, b"answer");
+        }
+        assert_eq!(outbox.dropped(), 0);
+
+        put(&mut outbox, Importance::Keep, b"goodbye");
+
+        assert_eq!(outbox.dropped(), 1);
+        let all: Vec<_> = std::iter::from_fn(|| take(&mut outbox)).collect();
+        assert_eq!(all.len(), WAITING_MAX);
+        assert_eq!((&*all[0], &*all[1]), (&b"probe"[..], &b"answer"[..]));
+        assert_eq!(all[WAITING_MAX - 1], b"goodbye");
+        assert!(
+            outbox.spare.len() <= SPARE_MAX,
+            "a burst gives its memory back"
+        );
+        assert!(outbox.spare.len() > 1, "and some is used again");
+    }
+
+    #[test]
+    fn a_multicast_is_known_again_on_its_link_for_two_seconds() {
+        let mut outbox = Outbox::new();
+        let now = Instant::now();
+        outbox.set_now(now);
+        put(&mut outbox, Importance::Keep, b"one");
+        put(&mut outbox, Importance::Keep, b"two");
+        outbox.multicast_over(LINK, Family::V6, b"two", Importance::Keep);
+
+        for bytes in [&b"one"[..], b"two"] {
+            assert!(outbox.is_echo(now, LINK, bytes));
+            assert!(outbox.is_echo(now + ECHO_WINDOW, LINK, bytes));
+            assert!(!outbox.is_echo(now + ECHO_WINDOW * 2, LINK, bytes));
+            assert!(!outbox.is_echo(now, LinkId(3), bytes));
+        }
+        assert!(!outbox.is_echo(now, LINK, b"three"));
+        assert_eq!(
+            outbox.echoes.len(),
+            2,
+            "each is remembered once for both families"
+        );
+    }
+}

@@ -335,11 +335,22 @@ fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::hash::BuildHasher;
+    use std::hash::BuildHasherDefault;
+    use std::hash::DefaultHasher;
 
     use super::{Name, NameError};
 
     fn name(text: &str) -> Name {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn equal_names_have_one_hash_and_others_another() {
+        let hash = |text| BuildHasherDefault::<DefaultHasher>::default().hash_one(name(text));
+
+        assert_eq!(hash("A.local"), hash("a.LOCAL"));
+        assert_ne!(hash("a.local"), hash("b.local"));
     }
 
     #[test]

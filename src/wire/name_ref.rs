@@ -338,6 +338,7 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Borrow;
     use std::collections::HashMap;
 
     use super::NameRef;
@@ -345,6 +346,18 @@ mod tests {
 
     /// `local` at 0, `a` and a pointer to it at 7, a pointer to that at 11, `A.LOCAL` at 13.
     const MESSAGE: &[u8] = b"\x05local\0\x01a\xc0\x00\xc0\x07\x01A\x05LOCAL\0";
+
+    #[test]
+    fn folded_bytes_are_equal_and_found_as_bytes() {
+        let folded = |at| NameRef::checked(MESSAGE, at).folded();
+        let a = folded(7);
+        let bytes: &[u8] = a.borrow();
+
+        assert_eq!(bytes, b"\x01a\x05local\0");
+        assert_eq!(folded(13), folded(7));
+        assert_ne!(folded(0), folded(7));
+        assert_eq!(format!("{:?}", folded(13)), "\"a.local.\"");
+    }
 
     #[test]
     fn pointers_are_followed() {

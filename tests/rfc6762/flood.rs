@@ -169,3 +169,30 @@ fn in_packets(records: &[Record], some: usize) -> Vec<Vec<u8>> {
         .map(|some| Sketch::bytes(&response(some)));
     packets.collect()
 }
+
+#[test]
+fn a_source_has_room_again_once_what_it_said_is_over() {
+    let mut world = World::new(1);
+    let limits = Limits {
+        cache_records: 100,
+        ..Limits::default()
+    };
+    let reader = world.host_with("reader", READER, limits);
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(secs(1));
+    let pointers = |first: u32, ttl: u32| -> Vec<Record> {
+        let all = first..first + 75;
+        all.map(|n| ptr(WEB, &format!("S{n}.{WEB}"), ttl)).collect()
+    };
+    let held = |world: &World| world.hosts[reader].engine.cached_records();
+
+    world.say(PEER, &pointers(0, 4500));
+    world.say(PEER, &pointers(100, 4500));
+    let full = held(&world);
+    world.say(PEER, &pointers(0, 0));
+    world.run_to(secs(4));
+    let over = held(&world);
+    world.say(PEER, &pointers(200, 4500));
+
+    assert_eq!((full, over, held(&world)), (75, 0, 75));
+}

@@ -40,6 +40,22 @@ fn a_name_is_probed_three_times_and_announced_250_ms_after_the_third() {
 }
 
 #[test]
+fn an_announcement_denies_what_its_names_lack() {
+    // 6762-6.1-2
+    let world = printing(1);
+
+    let announced = responses(&world, ms(0))[0];
+
+    let denied = announced.message.additionals.iter();
+    let denied: BTreeSet<_> = denied
+        .filter(|record| record.record_type() == RecordType::NSEC)
+        .map(|record| record.name.to_string())
+        .collect();
+    let lacking = [INSTANCE, HOST, "1.2.0.192.in-addr.arpa"];
+    assert_eq!(denied, lacking.map(|name| format!("{name}.")).into());
+}
+
+#[test]
 fn the_first_probe_waits_for_a_random_part_of_250_ms() {
     // 6762-8.1-3
     let first: Vec<_> = (0..300)

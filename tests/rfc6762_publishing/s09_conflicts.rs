@@ -399,3 +399,40 @@ fn points_to(record: &Record, target: &Name) -> bool {
         _ => false,
     }
 }
+
+#[test]
+fn all_services_of_a_proxied_host_move_with_its_name_and_no_others() {
+    // 6762-9-1
+    let mut world = World::new(1);
+    world.host("printer", &["192.0.2.1/24"]);
+    let proxied = |name: &str, host: &str, address: &str| {
+        let service = Service::new(name, "_ipp._tcp", 631).unwrap();
+        let service = service.host(host).unwrap();
+        service.address(address.parse().unwrap()).unwrap()
+    };
+    register(&mut world, proxied("One", "cam", "192.0.2.20"));
+    register(&mut world, proxied("Two", "cam", "192.0.2.20"));
+    register(&mut world, proxied("Three", "tv", "192.0.2.30"));
+    world.run(secs(5));
+
+    let said = world.time();
+    for _ in 0..20 {
+        world.send(PEER, &make::say(make::a("cam.local", "192.0.2.9")));
+        world.run(ms(100));
+    }
+    world.run(secs(10));
+
+    let last = |name: &str| {
+        let name: Name = format!("{name}._ipp._tcp.local").parse().unwrap();
+        let sent = responses(&world, said);
+        let srvs = sent.iter().flat_map(|packet| packet.records());
+        let targets = srvs.filter_map(|record| match &record.rdata {
+            Rdata::Srv(srv) if record.name == name => Some(srv.target.to_string()),
+            _ => None,
+        });
+        targets.last()
+    };
+    assert_eq!(last("One").as_deref(), Some("cam-2.local."));
+    assert_eq!(last("Two").as_deref(), Some("cam-2.local."));
+    assert_eq!(last("Three"), None, "its host has another name");
+}
