@@ -24,12 +24,17 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Announce a service until a signal, then say goodbye.
     Publish(PublishArgs),
+    /// Announce a service for as long as a command runs.
+    Run(RunArgs),
     /// Show services as they come, change and go.
     Browse(BrowseArgs),
     /// Find host, port, addresses and attributes of one service.
     Resolve(ResolveArgs),
     /// Find the addresses of a host.
     Lookup(LookupArgs),
+    /// Run a command until it ends or standard input does: what `run` puts between.
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
 }
 
 /// What every verb takes.
@@ -90,6 +95,39 @@ pub(crate) struct PublishArgs {
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
+Example:
+  beacon run \"My Files\" _http._tcp 8000 path=/ -- python3 -m http.server 8000
+
+The exit code is that of the command. When the wait is ended by a signal, the goodbye goes out first,
+then the command and all that it started are told to end, and after three seconds killed.")]
+pub(crate) struct RunArgs {
+    /// The name that people read, of up to 63 bytes.
+    pub(crate) name: String,
+    /// The type of the service, such as _http._tcp.
+    #[arg(value_name = "TYPE")]
+    pub(crate) service_type: String,
+    /// The port that the command listens on.
+    pub(crate) port: u16,
+    /// What else clients should know of it; without `=` the key itself is the message.
+    #[arg(value_name = "KEY[=VALUE]")]
+    pub(crate) properties: Vec<OsString>,
+    /// The command, with what it takes.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct SuperviseArgs {
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
 Examples:
   beacon browse
   beacon browse _ipp._tcp
@@ -139,9 +177,11 @@ impl Args {
     pub(crate) fn common(&self) -> &CommonArgs {
         match &self.verb {
             Verb::Publish(args) => &args.common,
+            Verb::Run(args) => &args.common,
             Verb::Browse(args) => &args.common,
             Verb::Resolve(args) => &args.common,
             Verb::Lookup(args) => &args.common,
+            Verb::Supervise(args) => &args.common,
         }
     }
 }
@@ -167,7 +207,8 @@ Exit codes:
   1      nothing found, or not in time; also when a signal ended the wait
   2      the command line is wrong
   3      the system refused
-  128+n  forced by a second signal n";
+  128+n  forced by a second signal n
+`run` ends with the exit code of its command.";
 
 #[cfg(test)]
 mod tests {

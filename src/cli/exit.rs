@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Done,
     /// What it looked for did not show in the time that it had.
     Nothing,
+    /// The command that it ran ended with this code.
+    Command(u8),
 }
 
 /// Why a verb cannot go on.
@@ -84,6 +86,7 @@ fn show(error: &Error) {
 fn code(ended: &Result<Outcome, Ended>) -> u8 {
     match ended {
         Ok(Outcome::Done) | Err(Ended::Unheard) => DONE,
+        Ok(Outcome::Command(code)) => *code,
         Ok(Outcome::Nothing) | Err(Ended::TimedOut { .. } | Ended::Signalled) => NOTHING,
         Err(Ended::Failed(error)) => match error.kind() {
             ErrorKind::NotFound => NOTHING,
@@ -113,6 +116,7 @@ mod tests {
             (Ok(Outcome::Done), 0),
             (Err(Ended::Unheard), 0),
             (Ok(Outcome::Nothing), 1),
+            (Ok(Outcome::Command(7)), 7),
             (Err(Ended::TimedOut { waited }), 1),
             (Err(Ended::Signalled), 1),
             (Err(Ended::Failed(Error::TimedOut { waited })), 1),

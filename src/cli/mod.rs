@@ -1,7 +1,8 @@
 //! The command: from what was typed to an exit code.
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
-//! - [`publish`], [`browse`], [`resolve`], [`lookup`]: the verbs
+//! - [`publish`], [`run`], [`browse`], [`resolve`], [`lookup`]: the verbs
+//! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks
 //! - [`interrupt`]: signals, and a reader that went away
 //! - [`output`]: the thread that writes; [`line`], [`json`], [`text`]: what it writes
@@ -18,7 +19,9 @@ mod output;
 mod plan;
 mod publish;
 mod resolve;
+mod run;
 mod stage;
+mod supervisor;
 mod text;
 
 use std::process::ExitCode;
@@ -49,6 +52,12 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn carry_out(plan: &Plan) -> Result<Outcome, Ended> {
+    if let Task::Supervise(command) = &plan.task {
+        let doing = "run the command";
+        let code = supervisor::supervise(command);
+        let code = code.map_err(|source| Error::System { doing, source })?;
+        return Ok(Outcome::Command(code));
+    }
     // Before anything else, so that a signal during the start is not the end of the process.
     let interrupts = Interrupts::listen().map_err(|source| {
         let doing = "listen for signals";
@@ -58,6 +67,8 @@ fn carry_out(plan: &Plan) -> Result<Outcome, Ended> {
     let mut stage = Stage::set(plan, interrupts)?;
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
+        Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
+        Task::Supervise(_) => unreachable!("it needs no link"),
         Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
         Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),

@@ -3,6 +3,7 @@
 //! Every name, type and attribute is read by the library, so that the command refuses what the
 //! library refuses, with the same text, before anything is started.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use beacon::Config;
@@ -34,6 +35,10 @@ pub(crate) struct Plan {
 pub(crate) enum Task {
     /// One service, or as many as `--count` says.
     Publish(Vec<Service>),
+    /// A service, for as long as a command runs.
+    Run(Box<Service>, Vec<OsString>),
+    /// A command alone.
+    Supervise(Vec<OsString>),
     Browse(Browse),
     Resolve(InstanceName),
     Lookup(HostName),
@@ -66,6 +71,12 @@ impl Plan {
         };
         let task = match args.verb {
             Verb::Publish(publish) => Task::Publish(services(&publish)?),
+            Verb::Run(run) => {
+                let service = Service::new(&run.name, &run.service_type, run.port)?;
+                let service = with_properties(service, &run.properties)?;
+                Task::Run(Box::new(service), run.command)
+            }
+            Verb::Supervise(supervise) => Task::Supervise(supervise.command),
             Verb::Browse(browse) => {
                 // What breaks a rule for names is out there all the same, and can be looked for.
                 let service_type = browse.service_type.as_deref().map(ServiceType::lenient);
@@ -122,15 +133,7 @@ fn services(publish: &PublishArgs) -> Result<Vec<Service>, Error> {
 
 fn service(publish: &PublishArgs, name: &str) -> Result<Service, Error> {
     let mut service = Service::new(name, &publish.service_type, publish.port)?;
-    for property in &publish.properties {
-        let property = property.as_encoded_bytes();
-        let mut parts = property.splitn(2, |&byte| byte == b'=');
-        let key = String::from_utf8_lossy(parts.next().unwrap_or_default());
-        service = match parts.next() {
-            Some(value) => service.txt(&key, value)?,
-            None => service.flag(&key)?,
-        };
-    }
+    service = with_properties(service, &publish.properties)?;
     for subtype in &publish.subtype {
         service = service.subtype(subtype.as_encoded_bytes())?;
     }
@@ -139,6 +142,19 @@ fn service(publish: &PublishArgs, name: &str) -> Result<Service, Error> {
     }
     for address in &publish.address {
         service = service.address(*address)?;
+    }
+    Ok(service)
+}
+
+fn with_properties(mut service: Service, properties: &[OsString]) -> Result<Service, Error> {
+    for property in properties {
+        let property = property.as_encoded_bytes();
+        let mut parts = property.splitn(2, |&byte| byte == b'=');
+        let key = String::from_utf8_lossy(parts.next().unwrap_or_default());
+        service = match parts.next() {
+            Some(value) => service.txt(&key, value)?,
+            None => service.flag(&key)?,
+        };
     }
     Ok(service)
 }

@@ -9,6 +9,7 @@ use beacon::InstanceName;
 use beacon::Registration;
 use beacon::Service;
 use beacon::Status;
+use crossbeam_channel::Receiver;
 use crossbeam_channel::TryRecvError;
 
 use crate::cli::exit::Ended;
@@ -25,24 +26,21 @@ pub(crate) fn run(
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
-    let report = beacon.shutdown(FAREWELL_MAX);
-    if !report.is_clean() {
-        log::warn!("not all ended in order:\n{report}");
-    }
+    farewell(beacon);
     // What became of them while it was told to end.
     let told = published
         .iter_mut()
         .try_for_each(|one| one.tell_rest(stage));
     let outcome = end(ended, &published)?;
     told?;
-    for name in published.iter().filter_map(|one| one.announced.as_ref()) {
-        stage.say(Line::Goodbye(name))?;
+    for one in &published {
+        one.tell_goodbye(stage)?;
     }
     Ok(outcome)
 }
 
 /// A service that is out there, or on its way.
-struct Published {
+pub(crate) struct Published {
     registration: Registration,
     /// The name under which it was announced.
     announced: Option<InstanceName>,
@@ -56,11 +54,7 @@ fn publish(
     published: &mut Vec<Published>,
 ) -> Result<Infallible, Ended> {
     for service in services {
-        let registration = beacon.register(service.clone()).map_err(Error::from)?;
-        published.push(Published {
-            registration,
-            announced: None,
-        });
+        published.push(Published::new(beacon, service.clone())?);
         // Many take a while, in which it may be told to end.
         stage.look_up()?;
     }
@@ -74,8 +68,21 @@ fn publish(
 }
 
 impl Published {
+    pub(crate) fn new(beacon: &Beacon, service: Service) -> Result<Self, Error> {
+        let registration = beacon.register(service)?;
+        Ok(Self {
+            registration,
+            announced: None,
+        })
+    }
+
+    /// Lends the news of it.
+    pub(crate) fn events(&self) -> &Receiver<Status> {
+        self.registration.events()
+    }
+
     /// Tells all that is to be told by now.
-    fn tell(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+    pub(crate) fn tell(&mut self, stage: &mut Stage) -> Result<(), Ended> {
         loop {
             match self.registration.events().try_recv() {
                 Ok(Status::Probing { name }) => stage.say(Line::Probing(&name))?,
@@ -95,12 +102,28 @@ impl Published {
         }
     }
 
+    /// Tells that it was taken back, if it was ever out there.
+    pub(crate) fn tell_goodbye(&self, stage: &mut Stage) -> Result<(), Ended> {
+        match &self.announced {
+            Some(name) => stage.say(Line::Goodbye(name)),
+            None => Ok(()),
+        }
+    }
+
     /// Tells what is still to be told when the library has stopped.
-    fn tell_rest(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+    pub(crate) fn tell_rest(&mut self, stage: &mut Stage) -> Result<(), Ended> {
         match self.tell(stage) {
             Err(Ended::Failed(Error::Stopped)) => Ok(()),
             told => told,
         }
+    }
+}
+
+/// Says goodbye for everything and stops, in time for whoever waits for the end.
+pub(crate) fn farewell(beacon: Beacon) {
+    let report = beacon.shutdown(FAREWELL_MAX);
+    if !report.is_clean() {
+        log::warn!("not all ended in order:\n{report}");
     }
 }
 

@@ -1,0 +1,53 @@
+//! `beacon run`: announces a service for as long as a command runs.
+
+use std::ffi::OsString;
+
+use beacon::Beacon;
+use beacon::Service;
+
+use crate::cli::exit::Ended;
+use crate::cli::exit::Outcome;
+use crate::cli::publish;
+use crate::cli::publish::Published;
+use crate::cli::stage::Awaited;
+use crate::cli::stage::Stage;
+use crate::cli::supervisor::Supervisor;
+
+/// Starts the command, publishes the service, and ends with either.
+///
+/// However it ends, the goodbye goes out before the command is told to end: nobody is to be sent
+/// to a service that stops.
+pub(crate) fn run(
+    beacon: Beacon,
+    stage: &mut Stage,
+    service: Service,
+    command: &[OsString],
+) -> Result<Outcome, Ended> {
+    let mut supervisor = Supervisor::start(command)?;
+    let mut published = Published::new(&beacon, service)?;
+    let ended = advertise(&mut published, stage, &supervisor);
+    publish::farewell(beacon);
+    let code = supervisor.end();
+    let told = published
+        .tell_rest(stage)
+        .and_then(|()| published.tell_goodbye(stage));
+    if let Err(ended) = ended {
+        ended.in_order()?;
+    }
+    told?;
+    Ok(Outcome::Command(code))
+}
+
+/// Tells what becomes of the service until the command has ended.
+fn advertise(
+    published: &mut Published,
+    stage: &mut Stage,
+    supervisor: &Supervisor,
+) -> Result<(), Ended> {
+    while !supervisor.has_ended() {
+        published.tell(stage)?;
+        let awaited: [&dyn Awaited; 2] = [published.events(), supervisor.ended()];
+        stage.wait_any(awaited.into_iter())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The process between `run` and its command.
+//!
+//! A command must not outlive the one who runs it, even if that one is killed by SIGKILL, which
+//! nobody can catch. So `run` starts this program again, hidden, with a pipe for its standard
+//! input: when the pipe closes, for whatever reason, it ends the command and all that it started.
+//! What left the command's process group by `setsid` runs on.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::process::ChildStdin;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::thread::JoinHandle;
+
+use beacon::Error;
+use beacon::lifecycle::Group;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::bounded;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+
+/// The running supervisor, as `run` sees it. Dropping it ends the command.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    /// Closing it is the word to end.
+    pipe: Option<ChildStdin>,
+    /// Closed when the supervisor has ended.
+    ended: Receiver<()>,
+    waiter: Option<JoinHandle<u8>>,
+}
+
+impl Supervisor {
+    /// Starts the command, with a supervisor of its own.
+    pub(crate) fn start(command: &[OsString]) -> Result<Self, Error> {
+        let system = |doing| move |source| Error::System { doing, source };
+        let program = env::current_exe().map_err(system("find this program again"))?;
+        let mut child = Command::new(program)
+            .args(["supervise", "--"])
+            .args(command)
+            .stdin(Stdio::piped())
+            // Ctrl-C is for `run`, which then ends the command in order.
+            .process_group(0)
+            .spawn()
+            .map_err(system("start the command's supervisor"))?;
+        let pipe = child.stdin.take();
+        let (ends, ended) = bounded(0);
+        let waiter = thread::Builder::new()
+            .name("command".to_owned())
+            .spawn(move || wait(child, &ends))
+            .map_err(system("start a thread"))?;
+        Ok(Self {
+            pipe,
+            ended,
+            waiter: Some(waiter),
+        })
+    }
+
+    /// Lends what is closed when the command has ended.
+    pub(crate) fn ended(&self) -> &Receiver<()> {
+        &self.ended
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.waiter.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends the command if it still runs, within the grace that a group has, and returns its exit
+    /// code as shells count it.
+    pub(crate) fn end(&mut self) -> u8 {
+        drop(self.pipe.take());
+        let code = self.waiter.take().map(JoinHandle::join);
+        code.and_then(Result::ok).unwrap_or(LOST)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Does the supervisor's work: runs the command until it ends, or until standard input does.
+pub(crate) fn supervise(command: &[OsString]) -> io::Result<u8> {
+    // Only the pipe ends it: a signal would leave the command alone.
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    let (program, arguments) = command.split_first().expect("clap wants one at least");
+    let mut group = Group::spawn(Command::new(program).args(arguments).stdin(Stdio::null()))?;
+    let ended = group.supervise(io::stdin())?;
+    Ok(u8::try_from(ended.code()).unwrap_or(LOST))
+}
+
+fn wait(mut child: Child, _ends: &Sender<()>) -> u8 {
+    child.wait().map_or(LOST, code)
+}
+
+/// Returns an exit code as shells count it.
+fn code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| SIGNAL_CODE + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(LOST)
+}
+
+/// Added to the number of the signal that ends a process, as shells do.
+const SIGNAL_CODE: i32 = 128;
+
+/// What is told of a command whose end nobody saw.
+const LOST: u8 = u8::MAX;

@@ -1,0 +1,115 @@
+//! `beacon run`: a service is announced for as long as a command runs, and nothing of the command
+//! is left however it ends.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use crate::support::Process;
+
+#[test]
+fn a_command_that_ends_takes_its_service_along_and_gives_its_exit_code() {
+    let kind = service_type('a');
+    let mut browser = start(&["browse", &kind], &[]);
+
+    let mut lamp = start(
+        &["run", "Lamp", &kind, "80"],
+        &["sh", "-c", "read x; sleep 2; exit 7"],
+    );
+    for event in ["\"probing\"", "\"announced\"", "\"goodbye\""] {
+        expect(&mut lamp, event);
+    }
+    let ended = lamp.finish(LINE_MAX);
+
+    assert_eq!(ended.status.code(), Some(7));
+    for event in ["\"found\"", "\"resolved\"", "\"removed\""] {
+        expect(&mut browser, event);
+    }
+}
+
+#[test]
+fn a_signal_sends_the_goodbye_first_and_then_ends_the_command_with_all_it_started() {
+    let kind = service_type('b');
+    let mut browser = start(&["browse", &kind], &[]);
+    // A browser tells of a goodbye one second after it; the command takes two to end.
+    let script = "sleep 1000 & echo child $!; trap 'sleep 2; echo over; exit 5' TERM; wait";
+    let mut lamp = start(&["run", "Lamp", &kind, "80"], &["sh", "-c", script]);
+    let child = child_of(&mut lamp);
+    expect(&mut lamp, "\"announced\"");
+    expect(&mut browser, "\"resolved\"");
+
+    lamp.signal(Signal::SIGTERM);
+    let removed = browser.expect_line("removed", LINE_MAX, |line| {
+        line.contains("\"removed\"").then_some(())
+    });
+    let over = lamp.expect_line("over", LINE_MAX, |line| line.contains("over").then_some(()));
+    let ended = lamp.finish(LINE_MAX);
+
+    assert!(removed.at < over.at, "the goodbye came first");
+    assert_eq!(ended.status.code(), Some(5));
+    assert!(!is_running(child));
+}
+
+#[test]
+fn a_command_does_not_outlive_one_that_was_killed() {
+    let kind = service_type('c');
+    let script = "sleep 1000 & echo child $!; wait";
+    let mut lamp = start(&["run", "Lamp", &kind, "80"], &["sh", "-c", script]);
+    let child = child_of(&mut lamp);
+    expect(&mut lamp, "\"announced\"");
+
+    let _ = lamp.end(Signal::SIGKILL);
+
+    let patience = Instant::now() + LINE_MAX;
+    while is_running(child) {
+        assert!(Instant::now() < patience, "{child} runs on");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_refused() {
+    let kind = service_type('d');
+    let mut lamp = start(&["run", "Lamp", &kind, "80"], &["/no/such/program"]);
+
+    assert_eq!(lamp.finish(LINE_MAX).status.code(), Some(3));
+}
+
+/// Starts the command on the loopback link; what follows `--` comes last.
+fn start(arguments: &[&str], command: &[&str]) -> Process {
+    let mut beacon = Command::new(env!("CARGO_BIN_EXE_beacon"));
+    beacon.args(arguments).args(["--interface", "lo", "--json"]);
+    if !command.is_empty() {
+        beacon.arg("--").args(command);
+    }
+    Process::spawn(beacon.env_remove("RUST_LOG"), arguments[0])
+}
+
+fn expect(process: &mut Process, text: &str) {
+    process.expect_line(text, LINE_MAX, |line| line.contains(text).then_some(()));
+}
+
+/// Waits for the line in which a script tells what it started.
+fn child_of(process: &mut Process) -> u32 {
+    let read = |line: &str| line.strip_prefix("child ")?.parse().ok();
+    process.expect_line("a child", LINE_MAX, read).what
+}
+
+/// Tells whether a process is there that is no zombie.
+fn is_running(id: u32) -> bool {
+    let stat = Path::new("/proc").join(id.to_string()).join("stat");
+    std::fs::read_to_string(stat).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// A type that nobody else on the link has.
+fn service_type(test: char) -> String {
+    format!("_br{}{test}._tcp", std::process::id())
+}
+
+/// How long something may take that is sure to come.
+const LINE_MAX: Duration = Duration::from_secs(20);
