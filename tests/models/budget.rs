@@ -1,14 +1,4 @@
-//! Models: budgets under every interleaving of a few threads.
-//!
-//! Built only with `--cfg loom` (`make models`), which exchanges the atomics, locks and conditions
-//! of `resources` for those of [loom](https://docs.rs/loom). It runs each model once for each way
-//! in which its threads can interleave and each value that a load may return, and reports a thread
-//! that nobody wakes.
-//!
-//! Bounds: up to 3 threads and 2 levels, one call or two each, and at most [`PREEMPTIONS`]
-//! switches away from a thread that could have gone on. A wait never times out here; `Stop` and
-//! the figures are no part of a model.
-#![cfg(loom)]
+//! Budgets: no unit too many, none lost, and nobody left asleep.
 
 use beacon::resources::AcquireError;
 use beacon::resources::Budget;
@@ -22,12 +12,13 @@ use loom::sync::atomic::AtomicU64;
 use loom::sync::atomic::Ordering::SeqCst;
 use loom::thread;
 
-/// Most faults need one or two (M. Musuvathi, S. Qadeer, "Iterative context bounding", 2007).
-const PREEMPTIONS: usize = 3;
+use crate::THREE_THREADS;
+use crate::TWO_THREADS;
+use crate::explore;
 
 #[test]
 fn two_never_hold_what_is_there_once() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let budget = Budget::root("one", Limit::At(1));
         let held = Arc::new(AtomicU64::new(0));
         let other = spawn(&budget, &held, hold);
@@ -52,7 +43,7 @@ fn two_never_hold_what_is_there_once() {
 
 #[test]
 fn two_children_never_hold_what_their_parent_has_once() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let root = Budget::root("root", Limit::At(1));
         let [one, other] = ["one", "other"].map(|name| root.child(name, Limit::At(1)));
         let theirs = thread::spawn(move || other.try_lease(1).ok());
@@ -68,7 +59,7 @@ fn two_children_never_hold_what_their_parent_has_once() {
 
 #[test]
 fn who_waits_is_woken_by_what_is_given_back() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let budget = Budget::root("one", Limit::At(1));
         let held = budget.try_lease(1).unwrap();
         let waiter = wait_for(&budget, &Stop::new());
@@ -82,7 +73,7 @@ fn who_waits_is_woken_by_what_is_given_back() {
 
 #[test]
 fn two_that_wait_are_both_woken() {
-    explore(|| {
+    explore(THREE_THREADS, || {
         let budget = Budget::root("two", Limit::At(2));
         let (one, two) = (budget.try_lease(1).unwrap(), budget.try_lease(1).unwrap());
         let waiters = [(); 2].map(|()| wait_for(&budget, &Stop::new()));
@@ -96,7 +87,7 @@ fn two_that_wait_are_both_woken() {
 
 #[test]
 fn who_waits_is_woken_by_what_a_refusal_further_up_takes_back() {
-    explore(|| {
+    explore(THREE_THREADS, || {
         let root = Budget::root("root", Limit::At(1));
         let child = root.child("child", Limit::At(1));
         let taken = thread::spawn({
@@ -114,7 +105,7 @@ fn who_waits_is_woken_by_what_a_refusal_further_up_takes_back() {
 
 #[test]
 fn who_waits_is_woken_by_a_higher_limit() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let budget = Budget::root("door", Limit::Blocked);
         let waiter = wait_for(&budget, &Stop::new());
 
@@ -126,7 +117,7 @@ fn who_waits_is_woken_by_a_higher_limit() {
 
 #[test]
 fn who_is_stopped_while_served_gets_a_unit_or_leaves_it() {
-    explore(|| {
+    explore(THREE_THREADS, || {
         let budget = Budget::root("one", Limit::At(1));
         let held = budget.try_lease(1).unwrap();
         let stop = Stop::new();
@@ -145,7 +136,7 @@ fn who_is_stopped_while_served_gets_a_unit_or_leaves_it() {
 
 #[test]
 fn two_that_want_all_in_opposite_orders_both_get_it() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let [a, b] = ["a", "b"].map(|name| Budget::root(name, Limit::At(1)));
         let other = thread::spawn({
             let (a, b) = (a.clone(), b.clone());
@@ -163,7 +154,7 @@ fn two_that_want_all_in_opposite_orders_both_get_it() {
 
 #[test]
 fn of_two_that_take_one_by_one_in_opposite_orders_one_at_most_is_refused() {
-    explore(|| {
+    explore(TWO_THREADS, || {
         let [a, b] = ["a", "b"].map(|name| Budget::root(name, Limit::At(1)));
         let other = thread::spawn({
             let (a, b) = (a.clone(), b.clone());
@@ -182,13 +173,6 @@ fn of_two_that_take_one_by_one_in_opposite_orders_one_at_most_is_refused() {
         let _first = first.lease(1, &Stop::new())?;
         second.lease(1, &Stop::new()).map(drop)
     }
-}
-
-fn explore(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS);
-    builder.max_branches = 10_000;
-    builder.check(model);
 }
 
 fn spawn(
