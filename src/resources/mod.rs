@@ -4,6 +4,7 @@
 //! |---|---|
 //! | how much is held at once: a semaphore, a quota, a size | [`Budget`], which lends a [`Lease`] |
 //! | several of those at once, or none | [`lease_all`] |
+//! | file descriptors: open, allowed, kept back | [`fds`] |
 //! | who waits for what | [`WaitGraph`] |
 //!
 //! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
@@ -11,6 +12,7 @@
 //! nobody waits for it.
 
 mod budget;
+pub mod fds;
 mod sync;
 mod wait_graph;
 
