@@ -68,6 +68,14 @@ pub struct Signals {
 }
 
 /// What a signal asks for.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Signal;
+///
+/// assert!(Signal::Stop(15) < Signal::Reload, "what is pressing comes first");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Signal {
