@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use beacon::lifecycle::Signal as Asked;
 use beacon::lifecycle::Signals;
 use beacon::stop::Stop;
 use mio::Events;
@@ -49,7 +50,7 @@ fn the_first_signal_stops_the_second_forces_and_the_third_ends_a_process_that_ha
 
     hanging.signal(Signal::SIGINT);
     hanging.signal(Signal::SIGTERM); // As close as this they are one, sent twice.
-    say(&mut hanging, "stop: Signal(2)");
+    say(&mut hanging, "stop: Signal("); // Whichever of its threads was first.
     thread::sleep(SAME_SIGNAL);
     hanging.signal(Signal::SIGTERM);
     say(&mut hanging, "force: Signal(15)");
@@ -109,7 +110,7 @@ fn run_loop() {
         .unwrap();
     let mut events = Events::with_capacity(4);
     println!("ready");
-    while !stop.is_stopped() {
+    loop {
         match poll.poll(&mut events, None) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -118,6 +119,9 @@ fn run_loop() {
         let asked = signals.pending();
         if !asked.is_empty() {
             println!("{asked:?}");
+        }
+        if asked.iter().any(|signal| matches!(signal, Asked::Stop(_))) {
+            break;
         }
     }
     println!("stopped by {:?}", stop.reason());

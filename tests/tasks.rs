@@ -256,6 +256,57 @@ fn a_ticker_ticks_until_it_is_stopped_and_survives_an_error() {
 }
 
 #[test]
+fn what_fails_is_begun_again_after_pauses_that_double_until_it_succeeds() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+    let (told, begun) = mpsc::channel();
+    let mut tries = 0;
+    let pauses = Duration::from_millis(4)..=Duration::from_millis(10);
+    tasks
+        .spawn_restarting("source", pauses, move |_| {
+            told.send(Instant::now()).unwrap();
+            tries += 1;
+            match tries {
+                1 => Err("no link"),
+                2 | 3 => panic!("try {tries}"),
+                _ => Ok(()),
+            }
+        })
+        .unwrap();
+
+    let begun: Vec<_> = begun.iter().collect();
+    let left = tasks.join(soon()).unwrap_err();
+
+    let failed: Vec<_> = left.failed.iter().map(|failure| &*failure.text).collect();
+    assert_eq!(failed, ["no link", "try 2", "try 3"]);
+    let pauses: Vec<_> = begun.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let shortest = [4, 8, 10].map(Duration::from_millis);
+    assert!(
+        pauses
+            .iter()
+            .zip(shortest)
+            .all(|(pause, least)| *pause >= least),
+        "{pauses:?}"
+    );
+    assert_eq!(pauses.len(), 3);
+}
+
+#[test]
+fn what_waits_to_be_begun_again_ends_with_its_set() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+    let hour = Duration::from_secs(3600);
+    tasks
+        .spawn_restarting("source", hour..=hour, |_| Err("no link"))
+        .unwrap();
+    wait_until(|| tasks.kinds()[0].1.failed == 1);
+
+    tasks.stop(Reason::Requested);
+
+    assert!(tasks.join(soon()).unwrap_err().still.is_empty());
+}
+
+#[test]
 fn every_job_is_done_once_by_one_of_the_workers() {
     let _alone = alone();
     let tasks = Tasks::new(&Stop::new());

@@ -172,6 +172,20 @@ impl fmt::Display for Leak {
 impl std::error::Error for Leak {}
 
 /// One kind of thing that there is more of.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Growth;
+///
+/// let growth = Growth {
+///     what: "threads".to_owned(),
+///     before: 1,
+///     after: 2,
+///     new: vec!["812 resolver".to_owned()],
+/// };
+/// assert_eq!(growth.to_string(), "threads 1 -> 2 (812 resolver)");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Growth {
     /// What was counted.

@@ -1,5 +1,7 @@
-//! Tasks that do the same again and again: at an interval, or with every job of a queue.
+//! Tasks that do the same again and again: at an interval, after a failure, or with every job of a
+//! queue.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -8,6 +10,7 @@ use crate::lifecycle::jobs::Jobs;
 use crate::lifecycle::outcome::Outcome;
 use crate::lifecycle::roll::TaskId;
 use crate::lifecycle::roll::Term;
+use crate::lifecycle::tasks::Attempt;
 use crate::lifecycle::tasks::SpawnError;
 use crate::lifecycle::tasks::Tasks;
 use crate::stop::Reason;
@@ -42,12 +45,48 @@ impl Tasks {
                     })
                 };
                 while !stop.wait(left(next)) {
-                    if !reporter.attempt(|| tick(stop).failure()) {
+                    if reporter.attempt(|| tick(stop).failure()) == Attempt::Panicked {
                         break;
                     }
                     next = next.and_then(|due| tick_after(due, interval, Instant::now()));
                 }
                 None
+            },
+        )
+    }
+
+    /// Does `work` for as long as the set lasts: when it fails or panics it is reported and begun
+    /// again, after a pause that doubles from `pauses.start()` up to `pauses.end()`. Work that
+    /// lasted as long as the longest pause before it failed is begun again after the shortest.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`spawn`](Self::spawn).
+    pub fn spawn_restarting<O: Outcome>(
+        &self,
+        kind: &'static str,
+        pauses: RangeInclusive<Duration>,
+        mut work: impl FnMut(&Stop) -> O + Send + 'static,
+    ) -> Result<TaskId, SpawnError> {
+        let (first, longest) = pauses.into_inner();
+        let first = first.max(INTERVAL_MIN);
+        self.start(
+            kind,
+            Term::Standing,
+            self.own_stop(),
+            move |stop, reporter| {
+                let mut pause = first;
+                loop {
+                    let began = Instant::now();
+                    let attempt = reporter.attempt(|| work(stop).failure());
+                    if began.elapsed() >= longest {
+                        pause = first;
+                    }
+                    if attempt == Attempt::Done || stop.wait(pause) {
+                        return None;
+                    }
+                    pause = pause.saturating_mul(2).min(longest);
+                }
             },
         )
     }

@@ -42,10 +42,34 @@ pub struct Task {
 }
 
 /// The number of a task in its set.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Tasks;
+/// use beacon::stop::Stop;
+///
+/// let tasks = Tasks::new(&Stop::new());
+/// let first = tasks.spawn("lookup", |_| {})?;
+/// assert_ne!(tasks.spawn("lookup", |_| {})?, first);
+/// # Ok::<(), beacon::lifecycle::SpawnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TaskId(u64);
 
 /// How long a task is meant to run.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::{Tasks, Term};
+/// use beacon::stop::Stop;
+///
+/// let tasks = Tasks::new(&Stop::new());
+/// tasks.spawn_standing("listener", |stop| while !stop.wait(std::time::Duration::MAX) {})?;
+/// assert_eq!(tasks.live()[0].term, Term::Standing);
+/// # Ok::<(), beacon::lifecycle::SpawnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Term {
     /// It ends by itself, so that one that grows old hangs.
@@ -55,6 +79,20 @@ pub enum Term {
 }
 
 /// What was counted for the tasks of one kind.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use beacon::lifecycle::{Tally, Tasks};
+/// use beacon::stop::Stop;
+///
+/// let tasks = Tasks::new(&Stop::new());
+/// tasks.spawn("lookup", |_| Err("no route"))?;
+/// let _ = tasks.join(Instant::now() + Duration::from_secs(5));
+/// assert_eq!(tasks.kinds(), [("lookup", Tally { live: 0, started: 1, failed: 1 })]);
+/// # Ok::<(), beacon::lifecycle::SpawnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
     /// How many run.
@@ -66,6 +104,20 @@ pub struct Tally {
 }
 
 /// How a task failed, or a job or a tick that was a part of it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use beacon::lifecycle::Tasks;
+/// use beacon::stop::Stop;
+///
+/// let tasks = Tasks::new(&Stop::new());
+/// tasks.spawn("lookup", |_| Err("no route"))?;
+/// let left = tasks.join(Instant::now() + Duration::from_secs(5)).unwrap_err();
+/// assert_eq!(left.failed[0].to_string(), "lookup-0: no route");
+/// # Ok::<(), beacon::lifecycle::SpawnError>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
     /// Whose failure it is.

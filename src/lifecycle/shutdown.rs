@@ -43,6 +43,15 @@ pub struct Shutdown {
 }
 
 /// What the steps of a shutdown do, in the order in which they run.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Phase;
+///
+/// assert!(Phase::Farewell < Phase::Cancel);
+/// assert_eq!(Phase::Join.to_string(), "join");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
     /// Nothing is accepted any more.
@@ -206,6 +215,19 @@ pub struct Report {
 }
 
 /// What came of one step.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use beacon::lifecycle::{Phase, Shutdown, StepEnd};
+///
+/// let mut shutdown = Shutdown::new(Duration::from_secs(1));
+/// shutdown.on(Phase::Close, "file", |_| Err("disk full"));
+/// let step = shutdown.run().steps.remove(0);
+/// assert_eq!((step.name, step.late), ("file", false));
+/// assert_eq!(step.ended, StepEnd::Failed("disk full".to_owned()));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Step {
     /// When it ran.
@@ -221,6 +243,14 @@ pub struct Step {
 }
 
 /// How a [`Step`] ended.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::StepEnd;
+///
+/// assert_eq!(StepEnd::Failed("disk full".to_owned()).to_string(), "failed: disk full");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StepEnd {

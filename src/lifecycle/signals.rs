@@ -62,12 +62,19 @@ pub struct Signals {
     shared: Arc<Shared>,
     /// Readable when something is pending.
     bell: UnixStream,
-    force: Stop,
     handle: Handle,
     thread: Option<Thread>,
 }
 
 /// What a signal asks for.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Signal;
+///
+/// assert!(Signal::Stop(15) < Signal::Reload, "what is pressing comes first");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Signal {
@@ -93,11 +100,13 @@ impl Signals {
         let (bell, ringer) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ringer.set_nonblocking(true)?;
-        let shared = Arc::new(Shared::default());
-        let force = Stop::new();
-        let mut ladder = Ladder {
+        let shared = Arc::new(Shared {
+            pending: Mutex::default(),
+            moved: Condvar::new(),
             stop: stop.clone(),
-            force: force.clone(),
+            force: Stop::new(),
+        });
+        let mut ladder = Ladder {
             shared: Arc::clone(&shared),
             ringer,
             climbed: None,
@@ -110,7 +119,6 @@ impl Signals {
         Ok(Self {
             shared,
             bell,
-            force,
             handle,
             thread: Some(thread),
         })
@@ -120,11 +128,11 @@ impl Signals {
     /// [`Shutdown::forced_by`](crate::lifecycle::Shutdown::forced_by).
     #[must_use]
     pub fn force(&self) -> &Stop {
-        &self.force
+        &self.shared.force
     }
 
     /// Returns what was asked since the last look, the most pressing first. What was asked twice
-    /// comes once.
+    /// comes once. With [`Signal::Stop`] the stop is stopped, and the other way round.
     ///
     /// In a loop over a [`mio::Poll`], call it when this is readable.
     pub fn pending(&mut self) -> Vec<Signal> {
@@ -194,29 +202,44 @@ impl Source for Signals {
 }
 
 /// What nobody has looked at yet: each at most once, so that a flood of signals takes no room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     pending: Mutex<BTreeSet<Signal>>,
     moved: Condvar,
+    stop: Stop,
+    force: Stop,
 }
 
 impl Shared {
+    /// Takes note of what is asked, stops what it stops, and then wakes whoever waits for either:
+    /// who finds one done finds the other done too, here and in [`take`](Self::take).
     fn put(&self, signal: Signal) {
         self.pending.lock().insert(signal);
+        self.carry_out(signal);
+        // With the lock, so that nobody is between looking and waiting.
+        let _pending = self.pending.lock();
         self.moved.notify_all();
     }
 
     fn take(&self) -> Vec<Signal> {
-        std::mem::take(&mut *self.pending.lock())
-            .into_iter()
-            .collect()
+        let pending = std::mem::take(&mut *self.pending.lock());
+        for signal in &pending {
+            self.carry_out(*signal);
+        }
+        pending.into_iter().collect()
+    }
+
+    fn carry_out(&self, signal: Signal) {
+        match signal {
+            Signal::Stop(number) => self.stop.stop(Reason::Signal(number)),
+            Signal::Force(number) => self.force.stop(Reason::Signal(number)),
+            Signal::Reload | Signal::Dump => {}
+        }
     }
 }
 
 /// How far the process has been told to end.
 struct Ladder {
-    stop: Stop,
-    force: Stop,
     shared: Arc<Shared>,
     ringer: UnixStream,
     /// The last step, and when.
@@ -245,14 +268,8 @@ impl Ladder {
         };
         self.climbed = Some((step, now));
         match step {
-            Step::Stop => {
-                self.stop.stop(Reason::Signal(number));
-                self.tell(Signal::Stop(number));
-            }
-            Step::Force => {
-                self.force.stop(Reason::Signal(number));
-                self.tell(Signal::Force(number));
-            }
+            Step::Stop => self.tell(Signal::Stop(number)),
+            Step::Force => self.tell(Signal::Force(number)),
             // Nothing is run on the way out: whatever it is, it may be what hangs.
             Step::Exit => low_level::exit(SIGNAL_CODE + number),
         }

@@ -3,9 +3,8 @@
 //! Every thread has a kind, by which it is named and counted; gets a [`Stop`] of its own; and is
 //! joined. What it returns as an error, and what it panics with, is reported and not lost.
 //!
-//! Not here: one task run again and again, or a pool of them ([`pool`](crate::lifecycle::Tasks)
-//! has both, in a file of its own), and the list of who runs
-//! ([`Task`](crate::lifecycle::Task)).
+//! Not here: tickers, workers and what is begun again after a failure, which stand in a file of
+//! their own; and the list of who runs ([`Task`](crate::lifecycle::Task)).
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -346,22 +345,29 @@ impl Reporter {
         self.roll.end(self.id);
     }
 
-    /// Does a part of the work, takes note of how it failed if it did, and tells whether it did
-    /// not panic.
-    pub(crate) fn attempt(&self, work: impl FnOnce() -> Option<String>) -> bool {
+    /// Does a part of the work, takes note of how it failed if it did, and returns how it ended.
+    pub(crate) fn attempt(&self, work: impl FnOnce() -> Option<String>) -> Attempt {
         // What the work leaves half done when it panics is its own.
         match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(None) => true,
+            Ok(None) => Attempt::Done,
             Ok(Some(text)) => {
                 self.roll.note_failure(self.id, text, false);
-                true
+                Attempt::Failed
             }
             Err(panic) => {
                 self.roll.note_failure(self.id, panic_text(&*panic), true);
-                false
+                Attempt::Panicked
             }
         }
     }
+}
+
+/// How a part of a task's work ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Attempt {
+    Done,
+    Failed,
+    Panicked,
 }
 
 /// How long a set that is dropped waits for its tasks.

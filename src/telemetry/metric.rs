@@ -27,6 +27,14 @@ pub struct Metric {
 }
 
 /// What kind of figure a metric is.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::telemetry::{Kind, Metric};
+///
+/// assert_eq!(Metric::gauge("app_clients", "Who is connected.").kind(), Kind::Gauge);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// It only grows.

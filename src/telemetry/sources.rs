@@ -3,6 +3,7 @@
 use crate::lifecycle::Tasks;
 use crate::resources::Budget;
 use crate::resources::Limit;
+use crate::resources::Usage;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::page::Page;
 use crate::telemetry::registry::Collect;
@@ -18,14 +19,22 @@ impl Collect for Tasks {
     }
 }
 
+/// Returns each budget with its path from the root of its tree; trees may follow each other.
+pub(crate) fn with_paths(trees: &[Usage]) -> Vec<(String, &Usage)> {
+    let mut path: Vec<&str> = Vec::new();
+    let mut named = Vec::new();
+    for usage in trees {
+        path.truncate(usize::try_from(usage.depth).unwrap_or(usize::MAX));
+        path.push(&usage.name);
+        named.push((path.join("/"), usage));
+    }
+    named
+}
+
 /// A budget shows itself and those below it, each under its path from here.
 impl Collect for Budget {
     fn collect(&self, page: &mut Page) {
-        let mut path: Vec<String> = Vec::new();
-        for usage in self.tree() {
-            path.truncate(usize::try_from(usage.depth).unwrap_or(usize::MAX));
-            path.push(usage.name.to_string());
-            let name = path.join("/");
+        for (name, usage) in with_paths(&self.tree()) {
             let labels = [("budget", &*name)];
             page.gauge(&USED, &labels, as_float(usage.used));
             page.gauge(&PEAK, &labels, as_float(usage.peak));

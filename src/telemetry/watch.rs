@@ -6,20 +6,24 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::lifecycle::Task;
 use crate::lifecycle::TaskId;
+use crate::lifecycle::Tasks;
 use crate::lifecycle::Term;
 use crate::meter::Counter;
-use crate::resources::Name;
+use crate::resources::Budget;
 use crate::resources::Usage;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::page::Page;
+use crate::telemetry::process::Process;
 use crate::telemetry::process::ProcessFigures;
 use crate::telemetry::registry::Collect;
+use crate::telemetry::sources::with_paths;
 
 /// From where on something is too much.
 ///
@@ -89,17 +93,56 @@ pub struct Watch {
 }
 
 /// What a [`Watch`] looks at.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::lifecycle::Tasks;
+/// use beacon::resources::{Budget, Limit};
+/// use beacon::stop::Stop;
+/// use beacon::telemetry::Sight;
+///
+/// let (tasks, memory) = (Tasks::new(&Stop::new()), Budget::root("memory", Limit::At(1 << 20)));
+/// let sight = Sight::take(&[&tasks], &[&memory])?;
+/// assert!(sight.process.threads >= 1 && sight.tasks.is_empty());
+/// assert_eq!(sight.budgets[0].name, "memory");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
     /// The figures of the process.
     pub process: ProcessFigures,
     /// Who runs, of whatever sets there are.
     pub tasks: Vec<Task>,
-    /// What is leased, of whatever budgets there are.
+    /// What is leased: the trees of whatever budgets there are, one after the other.
     pub budgets: Vec<Usage>,
 }
 
+impl Sight {
+    /// Looks at this process, at these sets of tasks and at the trees below these budgets.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Process::read`].
+    pub fn take(tasks: &[&Tasks], budgets: &[&Budget]) -> io::Result<Self> {
+        Ok(Self {
+            process: Process.read()?,
+            tasks: tasks.iter().flat_map(|tasks| tasks.live()).collect(),
+            budgets: budgets.iter().flat_map(|budget| budget.tree()).collect(),
+        })
+    }
+}
+
 /// Something that has become too much.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::telemetry::Warning;
+///
+/// let warning = Warning::Refusing { budget: "all/queries".to_owned(), denied: 3 };
+/// assert_eq!(warning.to_string(), "all/queries is used up: 3 refused");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -121,8 +164,8 @@ pub enum Warning {
     TaskOld(Task),
     /// A budget refuses.
     Refusing {
-        /// Its name.
-        budget: Name,
+        /// Its path, from the root of its tree.
+        budget: String,
         /// How often, since the last look.
         denied: u64,
     },
@@ -217,15 +260,16 @@ impl Watch {
 
     fn look_at_budgets(&mut self, budgets: &[Usage]) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        for usage in budgets {
-            let (before, refused) = self.denied.get(&*usage.name).copied().unwrap_or_default();
-            let denied = usage.denied.saturating_sub(before);
+        // What is not shown any more is forgotten, so that this stays as small as the trees.
+        let before = std::mem::take(&mut self.denied);
+        for (budget, usage) in with_paths(budgets) {
+            let (counted, refused) = before.get(&budget).copied().unwrap_or_default();
+            let denied = usage.denied.saturating_sub(counted);
+            self.denied
+                .insert(budget.clone(), (usage.denied, denied > 0));
             if denied > 0 && !refused {
-                let budget = usage.name.clone();
                 warnings.push(Warning::Refusing { budget, denied });
             }
-            self.denied
-                .insert(usage.name.to_string(), (usage.denied, denied > 0));
         }
         warnings
     }
@@ -286,8 +330,6 @@ const WARNINGS: Metric = Metric::counter("beacon_warnings_total", "Warnings rais
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::Tasks;
-    use crate::resources::Budget;
     use crate::resources::Limit;
     use crate::stop::Stop;
     use crate::telemetry::registry::Registry;
@@ -354,18 +396,19 @@ mod tests {
 
     #[test]
     fn a_budget_that_refuses_warns_once_until_it_has_stopped_refusing() {
-        let budget = Budget::root("queries", Limit::Blocked);
+        let all = Budget::root("all", Limit::Unlimited);
+        let budget = all.child("queries", Limit::Blocked);
         let mut watched = Watched::new(Thresholds::default());
         let warned = [0, 3, 2, 1, 0, 2].map(|refusals| {
             for _ in 0..refusals {
                 assert!(budget.try_lease(1).is_err());
             }
-            watched.sight.budgets = budget.tree();
+            watched.sight.budgets = all.tree();
             watched.look()
         });
 
         let refusing = |denied| {
-            let budget = Name::from("queries");
+            let budget = "all/queries".to_owned();
             vec![Warning::Refusing { budget, denied }]
         };
         let none = Vec::new;
