@@ -98,8 +98,8 @@ pub(crate) struct PublishArgs {
 Example:
   beacon run \"My Files\" _http._tcp 8000 path=/ -- python3 -m http.server 8000
 
-The exit code is that of the command. When the wait is ended by a signal, the goodbye goes out first,
-then the command and all that it started are told to end, and after three seconds killed.")]
+The exit code is that of the command. When a signal ends the wait, the goodbye goes out first, then
+the command and all that it started are told to end, and after three seconds killed.")]
 pub(crate) struct RunArgs {
     /// The name that people read, of up to 63 bytes.
     pub(crate) name: String,
