@@ -28,6 +28,23 @@ fn worker_pool_does_all_jobs_but_the_one_that_panics() {
 }
 
 #[test]
+fn resource_manager_refuses_waits_grows_and_finds_a_deadlock() {
+    expect(
+        "resource_manager",
+        &[],
+        &[
+            "`printers: alice` has no room for 1: 2 of 2 in use",
+            "`printers` has no room for 1: 3 of 3 in use",
+            "he waits for 50 ms: timed out",
+            "the pool grows to four, and he has his second",
+            "a deadlock is found:",
+            "four copiers take scanner and printers at once",
+            "  scanners",
+        ],
+    );
+}
+
+#[test]
 fn leak_check_names_what_was_forgotten() {
     expect(
         "leak_check",
