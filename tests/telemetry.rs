@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use beacon::Beacon;
+use beacon::Config;
+use beacon::Service;
 use beacon::lifecycle::Tasks;
 use beacon::meter::Histogram;
 use beacon::resources::Budget;
@@ -39,6 +42,38 @@ fn promtool_finds_nothing_to_say_about_all_that_can_be_shown() {
         checked.status.success() && said.is_empty(),
         "{said}\n{shown}"
     );
+}
+
+#[test]
+fn a_running_beacon_shows_its_figures_and_budgets() {
+    let beacon = Arc::new(Beacon::start(Config::default().interfaces(["lo"])).unwrap());
+    let service = Service::new("Lamp", "_beacon-shown._tcp", 1).unwrap();
+    let lamp = beacon.register(service).unwrap();
+    lamp.wait_announced(Duration::from_secs(5)).unwrap();
+    beacon.figures().unwrap();
+    let registry = Registry::new();
+    registry.add(Arc::clone(&beacon) as _);
+
+    let text = registry.prometheus();
+
+    for line in [
+        "beacon_budget_used{budget=\"beacon/registrations\"} 1",
+        "beacon_budget_limit{budget=\"beacon/browsers\"} 256",
+        "beacon_packets_received_total{result=\"dropped by the kernel\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    let sent = "beacon_packets_sent_total{result=\"sent\"} ";
+    let sent = text.lines().find_map(|line| line.strip_prefix(sent));
+    assert!(
+        sent.unwrap().parse::<u64>().unwrap() >= 5,
+        "probes and announcements"
+    );
+    assert!(text.contains("beacon_loop_turn_seconds_count"), "{text}");
+    if let Some(checked) = promtool(&text) {
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success() && said.is_empty(), "{said}");
+    }
 }
 
 #[test]

@@ -296,6 +296,10 @@ impl Beacon {
         Ok(Subscription::new(opened))
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     fn line(&self) -> &Line {
         self.handle.line()
     }

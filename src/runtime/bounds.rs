@@ -12,6 +12,8 @@ pub(crate) struct Bounds {
     pub(crate) commands: Budget,
     pub(crate) slots: Budget,
     pub(crate) events: Budget,
+    /// Events that may wait for the reader of one subscription.
+    pub(crate) event_places: usize,
     threads: Budget,
     descriptors: Budget,
 }
@@ -23,6 +25,7 @@ impl Bounds {
             commands: root.child("commands", at(command_places(config))),
             slots: root.child("slots", at(config.slots)),
             events: root.child("event places", Limit::Unlimited),
+            event_places: config.limits.events,
             threads: root.child("threads", at(1 + WORKERS_MAX)),
             descriptors: root.child("descriptors", at(DESCRIPTORS_MAX)),
         }

@@ -24,6 +24,7 @@ use crate::runtime::command::Placed;
 use crate::runtime::command::Reply;
 use crate::runtime::command::Stay;
 use crate::runtime::conveyor::Conveyor;
+use crate::runtime::figures::Board;
 use crate::runtime::handle::Door;
 use crate::runtime::level::Level;
 use crate::runtime::network::Network;
@@ -44,6 +45,7 @@ pub(crate) struct EventLoop {
     sleep: Sleep,
     /// The slots in use.
     slots: Level,
+    board: Arc<Board>,
 }
 
 impl EventLoop {
@@ -53,18 +55,19 @@ impl EventLoop {
         engine: Engine,
         inbox: Receiver<Placed>,
         door: &Arc<Door>,
-        event_places: usize,
         bounds: &Bounds,
+        board: &Arc<Board>,
     ) -> Self {
         Self {
             poll,
             network,
             engine,
-            subscribers: Subscribers::new(event_places, bounds.events.clone()),
+            subscribers: Subscribers::new(bounds.event_places, bounds.events.clone()),
             inbox,
             door: Arc::clone(door),
             sleep: Sleep::new(),
             slots: Level::new(&bounds.slots),
+            board: Arc::clone(board),
         }
     }
 
@@ -87,6 +90,7 @@ impl EventLoop {
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
             self.transmit(now);
+            self.board.note_turn(now.elapsed(), self.engine.counts());
         };
         self.farewell(&mut events, deadline)
     }

@@ -1,8 +1,12 @@
 //! What is counted between the kernel and the reader of events.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::meter::Counter;
+use crate::meter::Histogram;
 use crate::net::Meters;
 use crate::protocol::Counts;
 
@@ -51,9 +55,29 @@ pub(crate) struct Board {
     pub(crate) net: Arc<Meters>,
     pub(crate) reader_panics: Counter,
     pub(crate) over_share: Counter,
+    /// How long each turn of the loop kept it from what came meanwhile.
+    pub(crate) turn_microseconds: Histogram,
+    /// What the protocol had counted at the end of a turn.
+    counts: Mutex<Counts>,
 }
 
 impl Board {
+    /// Takes note of a turn of the loop. It waits for nobody: a turn that is not noted is followed
+    /// by one that is.
+    pub(crate) fn note_turn(&self, took: Duration, counts: Counts) {
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.turn_microseconds.record(microseconds);
+        if let Some(mut noted) = self.counts.try_lock() {
+            *noted = counts;
+        }
+    }
+
+    /// Returns what was counted up to the last turn of the loop.
+    pub(crate) fn latest(&self) -> Figures {
+        let counts = *self.counts.lock();
+        self.figures(counts)
+    }
+
     /// Reads the board; the protocol's counts come from the engine.
     pub(crate) fn figures(&self, protocol: Counts) -> Figures {
         let net = &self.net;

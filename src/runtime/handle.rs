@@ -117,8 +117,7 @@ impl Handle {
         let (commands, inbox) = bounded(command_places(config));
         let door = Arc::new(Door::new(waker));
         let roll = Arc::new(Roll::default());
-        let places = config.limits.events;
-        let event_loop = EventLoop::new(poll, network, engine, inbox, &door, places, &bounds);
+        let event_loop = EventLoop::new(poll, network, engine, inbox, &door, &bounds, &board);
         let crew = CrewPlan {
             slots: config.slots,
             workers,
