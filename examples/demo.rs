@@ -71,6 +71,7 @@ fn publish_and_find(clock: &Clock) -> Result<(), Box<dyn Error>> {
     let instance = expect_resolved(clock, &browser, &name)?;
     let host = instance.host.to_string();
     for found in finder.lookup(&host, STEP_MAX)? {
+        let host = host.trim_end_matches('.');
         clock.tell(format_args!("the other looked up {host} {found}"));
     }
 
@@ -104,6 +105,8 @@ fn expect_resolved(
                     txt,
                     ..
                 } = &instance;
+                let host = host.to_string();
+                let host = host.trim_end_matches('.');
                 clock.tell(format_args!(
                     "resolved: {host}:{port} {addresses:?} {txt:?}"
                 ));
