@@ -8,6 +8,7 @@
 //! The reasons for which a name or an attribute is refused stand in [`faults`].
 
 mod faults;
+mod record_fault;
 
 use std::convert::Infallible;
 use std::error;
@@ -22,6 +23,8 @@ use crate::wire::NameError;
 pub use self::faults::{
     AddressFault, HostFault, InstanceFault, ServiceTypeFault, SubtypeFault, TxtFault,
 };
+
+pub use self::record_fault::RecordFault;
 
 /// Why a call did not do what it was asked to.
 ///
@@ -87,6 +90,13 @@ pub enum Error {
         /// The rule it breaks.
         fault: TxtFault,
     },
+    /// Records cannot be published as they are.
+    Record {
+        /// The name that they have.
+        name: String,
+        /// The rule that they break.
+        fault: RecordFault,
+    },
     /// A name lies in a domain other than `local`, the only one multicast DNS serves. RFC 6762 §3.
     Domain {
         /// The name as it was given.
@@ -116,8 +126,7 @@ pub enum Error {
         /// The name in question.
         name: String,
     },
-    /// Another host holds the name, and the registration was told not to take another one.
-    /// RFC 6762 §9.
+    /// Another host holds the name of records that were to be ours alone. RFC 6762 §9.
     Conflict {
         /// The name in question.
         name: String,
@@ -164,6 +173,7 @@ impl Error {
             | Self::Host { .. }
             | Self::Address { .. }
             | Self::Txt { .. }
+            | Self::Record { .. }
             | Self::Domain { .. }
             | Self::PortZero
             | Self::Duplicate { .. } => ErrorKind::Usage,
@@ -199,6 +209,9 @@ impl fmt::Display for Error {
                 "{given:?} is not under `local`, the only domain of multicast DNS; end the name \
                  in `.local`, or leave the domain out"
             ),
+            Self::Record { name, fault } => {
+                write!(f, "records of {name} cannot be published: {fault}")
+            }
             Self::PortZero => f.write_str(
                 "nothing can be reached on port 0; give the port that the service listens on",
             ),

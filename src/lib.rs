@@ -16,14 +16,16 @@ pub mod stop;
 pub mod telemetry;
 pub mod wire;
 
-pub use api::{Address, Beacon, Browser, Registration, Subscription, Within};
+pub use api::{Address, Beacon, Browser, Publication, Registration, Subscription, Within};
 pub use config::{Config, Families, Limits};
 pub use dnssd::{HostName, InstanceName, Property, Service, ServiceType, TxtIter, TxtProperties};
 pub use error::{
-    AddressFault, Error, ErrorKind, HostFault, InstanceFault, Rejected, ServiceTypeFault,
-    SubtypeFault, TxtFault,
+    AddressFault, Error, ErrorKind, HostFault, InstanceFault, RecordFault, Rejected,
+    ServiceTypeFault, SubtypeFault, TxtFault,
 };
-pub use protocol::{Event, Instance, Interface, RecordEvent, Sighting, Status, TypeEvent};
+pub use protocol::{
+    Event, Fate, Instance, Interface, RecordEvent, RecordSet, Sighting, Status, TypeEvent,
+};
 pub use runtime::Figures;
 
 /// What the README shows compiles.

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use beacon::Beacon;
 use beacon::Config;
+use beacon::Error;
 use beacon::Event;
 use beacon::RecordEvent;
+use beacon::RecordSet;
 use beacon::Service;
 use beacon::TxtProperties;
 use beacon::TypeEvent;
+use beacon::wire::Name;
 use beacon::wire::Rdata;
 use beacon::wire::RecordType;
 
@@ -65,6 +68,45 @@ fn attributes_change_in_place_and_whoever_follows_the_service_is_told() {
     assert!(before.txt.is_empty());
     assert_eq!(after.unwrap().txt.get("colour").text(), Some("blue"));
     assert_eq!(lamp.name(), name);
+}
+
+#[test]
+fn records_published_by_hand_are_found_and_the_second_who_wants_their_name_is_told() {
+    // 6763-11-1
+    let name: Name = format!("bp{}.local", std::process::id()).parse().unwrap();
+    let set = |address: [u8; 4]| {
+        let set = RecordSet::unique(name.clone()).unwrap();
+        set.with(Rdata::A(address.into())).unwrap()
+    };
+    let domains: Name = "lb._dns-sd._udp.local".parse().unwrap();
+    let list = RecordSet::shared(domains.clone()).unwrap();
+    let list = list.with(Rdata::Ptr(name.clone())).unwrap();
+    let within = Duration::from_secs(5);
+    let config = || Config::default().interfaces(["lo"]);
+    let first = Beacon::start(config()).unwrap();
+    let second = Beacon::start(config()).unwrap();
+
+    let held = first.publish(set([192, 0, 2, 7])).unwrap();
+    let listed = first.publish(list).unwrap();
+    held.wait_announced(within).unwrap();
+    listed.wait_announced(within).unwrap();
+    let late = second.publish(set([192, 0, 2, 8])).unwrap();
+    let lost = late.wait_announced(within).unwrap_err();
+    let mut addresses = second.query(&name, RecordType::A).unwrap().within(within);
+    let mut pointers = second
+        .query(&domains, RecordType::PTR)
+        .unwrap()
+        .within(within);
+
+    assert!(matches!(lost, Error::Conflict { .. }), "{lost}");
+    let expected = Rdata::A([192, 0, 2, 7].into());
+    let is_added = |event: RecordEvent, wanted: &Rdata| match event {
+        RecordEvent::Added { record, .. } => record.rdata == *wanted,
+        _ => false,
+    };
+    assert!(addresses.any(|event| is_added(event, &expected)));
+    let expected = Rdata::Ptr(name.clone());
+    assert!(pointers.any(|event| is_added(event, &expected)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::api::Address;
 use crate::api::Browser;
+use crate::api::Publication;
 use crate::api::Registration;
 use crate::api::Subscription;
 use crate::config::Config;
@@ -24,6 +25,7 @@ use crate::protocol::Event;
 use crate::protocol::Instance;
 use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
+use crate::protocol::RecordSet;
 use crate::protocol::TypeEvent;
 use crate::resources::Usage;
 use crate::runtime::Command;
@@ -96,6 +98,25 @@ impl Beacon {
                 given: service,
                 error,
             }),
+        }
+    }
+
+    /// Publishes records of any types, as they are.
+    ///
+    /// Returns at once; [`Publication::wait_announced`] tells when it is done, or that another host
+    /// has their name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] when there is none in the set, [`Error::Duplicate`] when this Beacon has
+    /// its name for itself already, [`Error::Limit`] when there are too many registrations;
+    /// [`Error::Busy`] and [`Error::Stopped`]. The set comes back with each.
+    pub fn publish(&self, set: RecordSet) -> Result<Publication, Rejected<RecordSet>> {
+        let given = Box::new(set.clone());
+        let answer = self.line().ask(|reply| Command::Publish(given, reply));
+        match answer {
+            Ok(made) => made.map(Publication::new),
+            Err(error) => Err(Rejected { given: set, error }),
         }
     }
 

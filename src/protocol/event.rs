@@ -212,6 +212,28 @@ pub enum RecordEvent {
     Lagged,
 }
 
+/// What becomes of records that were published by hand.
+///
+/// # Examples
+///
+/// ```
+/// use beacon::Fate;
+///
+/// fn is_over(fate: Fate) -> bool {
+///     fate == Fate::Lost
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// Their name is being probed for, or they wait to be announced. RFC 6762 §8.1.
+    Probing,
+    /// They were announced on every link. RFC 6762 §8.3.
+    Announced,
+    /// Another host has their name, and they are not published any more. RFC 6762 §9.
+    Lost,
+}
+
 /// What becomes of a registration.
 ///
 /// # Examples

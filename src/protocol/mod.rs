@@ -9,7 +9,7 @@
 //! - `claiming`: probing, announcing and conflicts, §8 and §9
 //! - `responding`: answering, §6
 //! - `cache`: what others said, §10
-//! - `registry`, `zone`: what we own, as registered and as it stands on one link
+//! - `registry`, `record_set`, `zone`: what we own, as registered and as it stands on one link
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
 //! - `timers`, `deadlines`, `slab`, `chance`: small tools
@@ -25,6 +25,7 @@ mod link;
 mod outbox;
 mod pack;
 mod querying;
+mod record_set;
 mod registry;
 mod responding;
 mod slab;
@@ -36,6 +37,7 @@ pub use engine::Counts;
 pub use engine::Engine;
 pub use engine::Notice;
 pub use event::Event;
+pub use event::Fate;
 pub use event::Instance;
 pub use event::Interface;
 pub use event::RecordEvent;
@@ -51,4 +53,5 @@ pub use outbox::Importance;
 pub use outbox::Transmit;
 pub use querying::Depth;
 pub use querying::SubscriptionId;
+pub use record_set::RecordSet;
 pub use registry::RegistrationId;

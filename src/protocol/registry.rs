@@ -15,6 +15,7 @@ use crate::dnssd::ServiceType;
 use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::protocol::link::Link;
+use crate::protocol::record_set::RecordSet;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::HOST_TTL;
 use crate::protocol::zone::OTHER_TTL;
@@ -47,6 +48,7 @@ pub struct RegistrationId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) struct Registry {
     services: BTreeMap<RegistrationId, Registered>,
+    sets: BTreeMap<RegistrationId, PublishedSet>,
     /// Which registration has an instance name, by the folded name.
     instances: HashMap<Box<[u8]>, RegistrationId>,
     host: HostName,
@@ -62,6 +64,14 @@ pub(crate) struct Registered {
     pub(crate) host: Option<HostName>,
 }
 
+/// Records that were published by hand.
+#[derive(Debug)]
+struct PublishedSet {
+    set: RecordSet,
+    /// Another host has the name.
+    lost: bool,
+}
+
 /// Who a name belongs to, as far as conflicts go.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Lineage {
@@ -71,16 +81,24 @@ pub(crate) enum Lineage {
     Instance(RegistrationId),
     /// The host that a registration speaks for (proxy).
     Proxy(RegistrationId),
+    /// Records that were published by hand, and have no next name.
+    Records(RegistrationId),
 }
 
 impl Registry {
     pub(crate) fn new(host: HostName) -> Self {
         Self {
             services: BTreeMap::new(),
+            sets: BTreeMap::new(),
             instances: HashMap::new(),
             host,
             next_id: 0,
         }
+    }
+
+    /// Returns the name of this host.
+    pub(crate) fn host(&self) -> &HostName {
+        &self.host
     }
 
     pub(crate) fn insert(&mut self, service: Service) -> RegistrationId {
@@ -96,6 +114,29 @@ impl Registry {
         self.index(&registered.instance, id);
         self.services.insert(id, registered);
         id
+    }
+
+    pub(crate) fn insert_set(&mut self, set: RecordSet) -> RegistrationId {
+        let id = RegistrationId(self.next_id);
+        self.next_id += 1;
+        self.sets.insert(id, PublishedSet { set, lost: false });
+        id
+    }
+
+    /// Takes out a set of records. Tells whether there was one.
+    pub(crate) fn remove_set(&mut self, id: RegistrationId) -> bool {
+        self.sets.remove(&id).is_some()
+    }
+
+    /// Lets no record stand for a set any more.
+    pub(crate) fn lose_set(&mut self, id: RegistrationId) {
+        if let Some(held) = self.sets.get_mut(&id) {
+            held.lost = true;
+        }
+    }
+
+    pub(crate) fn is_lost(&self, id: RegistrationId) -> bool {
+        self.sets.get(&id).is_some_and(|held| held.lost)
     }
 
     pub(crate) fn remove(&mut self, id: RegistrationId) -> Option<Registered> {
@@ -170,7 +211,7 @@ impl Registry {
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = RegistrationId> + '_ {
-        self.services.keys().copied()
+        self.services.keys().chain(self.sets.keys()).copied()
     }
 
     /// Tells whether any registration stands on this host, so that its name must be claimed.
@@ -195,8 +236,17 @@ impl Registry {
         let proxies =
             |held: &Registered| held.host.as_ref().is_some_and(|host| host.name() == name);
         let mut all = self.services.iter();
-        all.find(|(_, held)| proxies(held))
+        let proxy = all.find(|(_, held)| proxies(held));
+        proxy
             .map(|(id, _)| Lineage::Proxy(*id))
+            .or_else(|| self.records_at(name).map(Lineage::Records))
+    }
+
+    /// Returns the set that has a name for itself.
+    fn records_at(&self, name: &Name) -> Option<RegistrationId> {
+        let mut sets = self.sets.iter();
+        let at_name = sets.find(|(_, held)| held.set.is_unique() && held.set.name() == name);
+        at_name.map(|(id, _)| *id)
     }
 
     fn index(&mut self, instance: &InstanceName, id: RegistrationId) {
@@ -205,7 +255,15 @@ impl Registry {
     }
 
     /// Returns the records that stand for a registration on a link.
-    pub(crate) fn service_drafts(&self, id: RegistrationId) -> Vec<Draft> {
+    pub(crate) fn drafts(&self, id: RegistrationId) -> Vec<Draft> {
+        match self.sets.get(&id) {
+            Some(held) if held.lost => Vec::new(),
+            Some(held) => held.set.drafts(),
+            None => self.service_drafts(id),
+        }
+    }
+
+    fn service_drafts(&self, id: RegistrationId) -> Vec<Draft> {
         let Some(Registered {
             service,
             instance,

@@ -237,7 +237,9 @@ impl Zone {
     ) -> impl Iterator<Item = OwnId> + '_ {
         let held = self.among(name, asked).iter().copied();
         held.filter(move |id| {
-            self.get(*id).record.record_type().matches(asked) && self.is_usable(*id)
+            let held = self.get(*id).record.record_type();
+            // An alias answers for every type. RFC 1034 §3.6.2.
+            (held.matches(asked) || held == RecordType::CNAME) && self.is_usable(*id)
         })
     }
 

@@ -19,11 +19,13 @@ use crate::protocol::Depth;
 use crate::protocol::Event;
 use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
+use crate::protocol::RecordSet;
 use crate::protocol::RegistrationId;
 use crate::protocol::Status;
 use crate::protocol::SubscriptionId;
 use crate::protocol::TypeEvent;
 use crate::resources::Lease;
+use crate::runtime::Published;
 use crate::runtime::deadline;
 use crate::runtime::handle::Door;
 use crate::wire::Name;
@@ -32,6 +34,10 @@ use crate::wire::RecordType;
 /// A request to the loop. Each carries the place for its answer.
 pub(crate) enum Command {
     Register(Box<Service>, Sender<Result<Registered, Rejected<Service>>>),
+    Publish(
+        Box<RecordSet>,
+        Sender<Result<Published, Rejected<RecordSet>>>,
+    ),
     Browse(ServiceType, Depth, Reply<Opened<Event>>),
     Follow(InstanceName, Reply<Opened<Event>>),
     Types(Reply<Opened<TypeEvent>>),

@@ -211,6 +211,13 @@ impl EventLoop {
                 // Dropped where nobody waits for it any more, it undoes itself.
                 let _ = reply.send(made);
             }
+            Command::Publish(set, reply) => {
+                let name = set.name().clone();
+                let made = self.engine.publish(now, *set);
+                let publications = &mut self.subscribers.publications;
+                let made = made.map(|id| publications.add(id, name, &self.door));
+                let _ = reply.send(made);
+            }
             Command::Browse(service_type, depth, reply) => {
                 let id = self.engine.browse(now, &service_type, depth);
                 self.open(id, &reply);

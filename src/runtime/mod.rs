@@ -13,6 +13,7 @@
 //! - `deadline`: what a caller's patience comes to
 //! - `bounds`: the budgets of what runs
 //! - `figures`: what is counted on the way
+//! - `publications`: how records stand that were published by hand
 //! - `shares`: fair shares of the slots while they run out
 //! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
@@ -27,6 +28,7 @@ mod figures;
 mod handle;
 mod level;
 mod network;
+mod publications;
 mod shares;
 mod sleep;
 mod subscribers;
@@ -40,3 +42,4 @@ pub(crate) use deadline::deadline;
 pub use figures::Figures;
 pub(crate) use handle::Handle;
 pub(crate) use handle::Line;
+pub(crate) use publications::Published;

@@ -30,11 +30,13 @@ use crate::runtime::Registered;
 use crate::runtime::Standing;
 use crate::runtime::command::Stay;
 use crate::runtime::handle::Door;
+use crate::runtime::publications::Publications;
 
 /// All who wait for events.
 pub(crate) struct Subscribers {
     readers: BTreeMap<SubscriptionId, Reader>,
     registrations: BTreeMap<RegistrationId, Registrant>,
+    pub(crate) publications: Publications,
     /// When those who lag are tried again.
     retry: Option<Instant>,
     places: usize,
@@ -82,6 +84,7 @@ impl Subscribers {
             budget,
             readers: BTreeMap::new(),
             registrations: BTreeMap::new(),
+            publications: Publications::default(),
             retry: None,
             places: places.max(PLACES_MIN),
         }
@@ -135,6 +138,7 @@ impl Subscribers {
 
     pub(crate) fn remove_registration(&mut self, id: RegistrationId) {
         self.registrations.remove(&id);
+        self.publications.remove(id);
     }
 
     /// Takes all events out of the engine and hands them on; who has no more room is paused.
@@ -149,6 +153,7 @@ impl Subscribers {
                 Notice::Types(id, event) => self.hand_on(id, engine, now, event),
                 Notice::Records(id, event) => self.hand_on(id, engine, now, event),
                 Notice::Registration(id, status) => self.note_status(id, &status),
+                Notice::Published(id, fate) => self.publications.note(id, fate),
             }
         }
     }

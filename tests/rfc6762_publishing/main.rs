@@ -7,6 +7,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod by_hand;
 mod every_packet;
 mod rfc6763;
 mod s03_names;

@@ -188,11 +188,18 @@ fn is_reverse(owner: &Name) -> bool {
 /// Returns the name that must be ours before this is said.
 fn claimed(record: &Record) -> Option<&Name> {
     match &record.rdata {
-        Rdata::Ptr(target) if target.labels().next()?.starts_with(b"_") => None,
-        Rdata::Ptr(target) => Some(target),
+        // To an instance or a host; what else a pointer shows is nobody's.
+        Rdata::Ptr(target) if is_instance(target) || is_reverse(&record.name) => Some(target),
+        Rdata::Ptr(_) => None,
         Rdata::Nsec(_) if is_reverse(&record.name) => None,
         _ => Some(&record.name),
     }
+}
+
+fn is_instance(name: &Name) -> bool {
+    let mut labels = name.labels();
+    let named = labels.next().is_some_and(|label| !label.starts_with(b"_"));
+    named && labels.next().is_some_and(|label| label.starts_with(b"_"))
 }
 
 fn target(record: &Record) -> Option<&Name> {

@@ -79,14 +79,16 @@ impl Engine {
         self.counts.conflicts += 1;
         let brake = self.brakes.entry(lineage).or_default();
         let delay = brake.note_conflict(self.tools.now);
-        if probing {
+        if let (true, Lineage::Records(id)) = (probing, lineage) {
+            self.lose(id);
+        } else if probing {
             self.rename(lineage, &owner, delay);
         } else if let Some(state) = self.links.get_mut(&link) {
             state.contest(name, delay, &mut self.tools);
         }
         match lineage {
             Lineage::Instance(id) => self.note_standing(id),
-            Lineage::Host | Lineage::Proxy(_) => self.note_standings(),
+            Lineage::Host | Lineage::Proxy(_) | Lineage::Records(_) => self.note_standings(),
         }
     }
 
@@ -104,6 +106,7 @@ impl Engine {
                 vec![id]
             }
             Lineage::Proxy(_) => self.registry.rename_proxies(owner),
+            Lineage::Records(_) => Vec::new(),
         };
         for id in &moved {
             self.place_everywhere(*id, cause);

@@ -27,6 +27,7 @@ mod learning;
 mod links;
 mod messages;
 mod publishing;
+mod records;
 mod standing;
 mod state;
 mod subscription;
@@ -43,12 +44,14 @@ use crate::dnssd::HostName;
 use crate::protocol::budgets::Budgets;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
+use crate::protocol::engine::records::SetStanding;
 use crate::protocol::engine::standing::Chore;
 use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::state::Tools;
 use crate::protocol::engine::subscription::Subscription;
 use crate::protocol::event::Event;
+use crate::protocol::event::Fate;
 use crate::protocol::event::RecordEvent;
 use crate::protocol::event::Status;
 use crate::protocol::event::TypeEvent;
@@ -93,6 +96,7 @@ pub struct Engine {
     links: BTreeMap<LinkId, LinkState>,
     registry: Registry,
     standings: BTreeMap<RegistrationId, Standing>,
+    sets: BTreeMap<RegistrationId, SetStanding>,
     /// Registrations of which something may have changed since it was reported.
     dirty: BTreeSet<RegistrationId>,
     chores: Timers<Chore>,
@@ -126,6 +130,8 @@ pub enum Notice {
     Records(SubscriptionId, RecordEvent),
     /// For a registration.
     Registration(RegistrationId, Status),
+    /// For records that were published by hand.
+    Published(RegistrationId, Fate),
 }
 
 /// What the engine has seen and done since it was made.
@@ -182,6 +188,7 @@ impl Engine {
             links: BTreeMap::new(),
             registry: Registry::new(host),
             standings: BTreeMap::new(),
+            sets: BTreeMap::new(),
             dirty: BTreeSet::new(),
             chores: Timers::new(),
             brakes: BTreeMap::new(),

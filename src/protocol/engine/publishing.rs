@@ -44,12 +44,16 @@ impl Engine {
                 });
             }
         };
-        if self
-            .registry
-            .by_instance(service.instance().name())
-            .is_some()
-        {
+        if self.registry.lineage(service.instance().name()).is_some() {
             let name = service.instance().to_string();
+            let error = Error::Duplicate { name };
+            return Err(Rejected {
+                given: service,
+                error,
+            });
+        }
+        if service.host_name() == Some(self.registry.host()) {
+            let name = self.registry.host().to_string();
             let error = Error::Duplicate { name };
             return Err(Rejected {
                 given: service,
@@ -64,13 +68,15 @@ impl Engine {
         Ok(id)
     }
 
-    /// Takes a service back: its goodbye goes out at once.
+    /// Takes a service or a set of records back: the goodbye goes out at once.
     pub fn withdraw(&mut self, now: Instant, id: RegistrationId) {
         self.advance(now);
-        if self.registry.remove(id).is_none() {
+        let removed = self.registry.remove(id).is_some() || self.registry.remove_set(id);
+        if !removed {
             return;
         }
         self.forget_standing(id);
+        self.brakes.remove(&Lineage::Records(id));
         self.brakes.remove(&Lineage::Instance(id));
         self.brakes.remove(&Lineage::Proxy(id));
         let wanted = self.registry.needs_host();
@@ -89,7 +95,7 @@ impl Engine {
 
     /// Lets the records of a registration stand on every link.
     pub(crate) fn place_everywhere(&mut self, id: RegistrationId, cause: Cause) {
-        let drafts = self.registry.service_drafts(id);
+        let drafts = self.registry.drafts(id);
         for state in self.links.values_mut() {
             state.set_drafts([(Some(id), drafts.clone())], cause, &mut self.tools);
         }
@@ -97,7 +103,7 @@ impl Engine {
 
     /// Lets the records of a registration stand on a link.
     pub(crate) fn place(&mut self, link: LinkId, id: RegistrationId, cause: Cause) {
-        let drafts = self.registry.service_drafts(id);
+        let drafts = self.registry.drafts(id);
         if let Some(state) = self.links.get_mut(&link) {
             state.set_drafts([(Some(id), drafts)], cause, &mut self.tools);
         }

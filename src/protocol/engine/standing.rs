@@ -54,6 +54,7 @@ impl Engine {
         for id in ids {
             self.note_standing(id);
         }
+        self.dirty.extend(self.sets.keys());
     }
 
     /// Marks the registrations that wait for their announcement.
@@ -61,6 +62,7 @@ impl Engine {
         let waiting = self.standings.iter();
         let waiting = waiting.filter(|(_, standing)| !standing.announced);
         self.dirty.extend(waiting.map(|(id, _)| *id));
+        self.dirty.extend(self.sets.keys());
     }
 
     /// Marks a registration as one of which something may have changed.
@@ -87,8 +89,14 @@ impl Engine {
     /// Takes out the next change in the fate of a registration.
     pub(crate) fn poll_status(&mut self) -> Option<Notice> {
         while let Some(id) = self.dirty.first().copied() {
-            if let Some(status) = self.next_status(id) {
-                return Some(Notice::Registration(id, status));
+            let notice = match self.sets.contains_key(&id) {
+                true => self.next_fate(id),
+                false => self
+                    .next_status(id)
+                    .map(|status| Notice::Registration(id, status)),
+            };
+            if notice.is_some() {
+                return notice;
             }
             self.dirty.remove(&id);
         }
@@ -98,6 +106,7 @@ impl Engine {
     /// Forgets what is kept for a registration.
     pub(crate) fn forget_standing(&mut self, id: RegistrationId) {
         self.standings.remove(&id);
+        self.sets.remove(&id);
         self.dirty.remove(&id);
         self.chores.cancel(Chore::Update(id));
         self.chores.cancel(Chore::Report(id));

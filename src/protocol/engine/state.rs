@@ -139,6 +139,16 @@ impl LinkState {
         })
     }
 
+    /// Tells whether all that stands here for a registration may be used and was announced.
+    pub(crate) fn is_said(&self, owner: RegistrationId) -> bool {
+        let mut drafts = self.drafts.get(&Some(owner)).into_iter().flatten();
+        drafts.all(|draft| {
+            let name = self.zone.find(&draft.record.name.folded());
+            let held = name.and_then(|name| self.zone.find_own(name, &draft.record));
+            held.is_some_and(|id| self.zone.is_usable(id) && self.zone.get(id).announced)
+        })
+    }
+
     /// Tells whether a name that stands here for a registration is being probed for.
     pub(crate) fn is_claiming(&self, owner: Option<RegistrationId>) -> bool {
         let mut names = self.claimed(owner).flatten();
