@@ -17,7 +17,7 @@ help:
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
 	@echo 'make models    budgets and their kin under every interleaving of a few threads'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
-	@echo 'make interop   against Avahi and python-zeroconf, in network namespaces (as root)'
+	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
 
 demo: need-cargo
 	$(CARGO) run $(CARGO_OPTIONS) --release --example demo
@@ -50,6 +50,7 @@ conformance: need-cargo
 	    '$(CARGO_TARGET_DIR)/conformance.log'
 
 interop: need-cargo
+	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
 	tests/peers/set-up '$(CARGO_TARGET_DIR)/peers'
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --test interop
 

@@ -1,4 +1,4 @@
-//! Real peers: what Avahi and python-zeroconf make of us, and we of them.
+//! Real peers: what Avahi, python-zeroconf and mdns-sd make of us, and we of them.
 //!
 //! Two or more hosts on a link of their own; one publishes, the other browses, each with a program
 //! of its own kind. `make interop` installs the peers and runs this. Tests that pair the peers with
@@ -46,6 +46,11 @@ fn avahi_finds_what_beacon_publishes_over_ipv6_and_sees_its_goodbye() {
 }
 
 #[test]
+fn avahi_finds_what_beacon_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Avahi, Speaker::Beacon, Families::Both);
+}
+
+#[test]
 fn python_zeroconf_finds_what_beacon_publishes_over_ipv4_and_sees_its_goodbye() {
     one_finds_what_the_other_publishes(Speaker::Zeroconf, Speaker::Beacon, Families::V4);
 }
@@ -53,6 +58,26 @@ fn python_zeroconf_finds_what_beacon_publishes_over_ipv4_and_sees_its_goodbye() 
 #[test]
 fn python_zeroconf_finds_what_beacon_publishes_over_ipv6_and_sees_its_goodbye() {
     one_finds_what_the_other_publishes(Speaker::Zeroconf, Speaker::Beacon, Families::V6);
+}
+
+#[test]
+fn python_zeroconf_finds_what_beacon_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Zeroconf, Speaker::Beacon, Families::Both);
+}
+
+#[test]
+fn mdns_sd_finds_what_beacon_publishes_over_ipv4_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::MdnsSd, Speaker::Beacon, Families::V4);
+}
+
+#[test]
+fn mdns_sd_finds_what_beacon_publishes_over_ipv6_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::MdnsSd, Speaker::Beacon, Families::V6);
+}
+
+#[test]
+fn mdns_sd_finds_what_beacon_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::MdnsSd, Speaker::Beacon, Families::Both);
 }
 
 #[test]
@@ -66,6 +91,11 @@ fn beacon_finds_what_avahi_publishes_over_ipv6_and_sees_its_goodbye() {
 }
 
 #[test]
+fn beacon_finds_what_avahi_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::Avahi, Families::Both);
+}
+
+#[test]
 fn beacon_finds_what_python_zeroconf_publishes_over_ipv4_and_sees_its_goodbye() {
     one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::Zeroconf, Families::V4);
 }
@@ -76,12 +106,32 @@ fn beacon_finds_what_python_zeroconf_publishes_over_ipv6_and_sees_its_goodbye() 
 }
 
 #[test]
-fn three_browsers_on_one_host_find_beacon_over_ipv4_and_all_see_its_goodbye() {
+fn beacon_finds_what_python_zeroconf_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::Zeroconf, Families::Both);
+}
+
+#[test]
+fn beacon_finds_what_mdns_sd_publishes_over_ipv4_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::MdnsSd, Families::V4);
+}
+
+#[test]
+fn beacon_finds_what_mdns_sd_publishes_over_ipv6_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::MdnsSd, Families::V6);
+}
+
+#[test]
+fn beacon_finds_what_mdns_sd_publishes_over_both_families_and_sees_its_goodbye() {
+    one_finds_what_the_other_publishes(Speaker::Beacon, Speaker::MdnsSd, Families::Both);
+}
+
+#[test]
+fn four_browsers_on_one_host_find_beacon_over_ipv4_and_all_see_its_goodbye() {
     all_find_beacon_and_see_its_goodbye(Families::V4);
 }
 
 #[test]
-fn three_browsers_on_one_host_find_beacon_over_ipv6_and_all_see_its_goodbye() {
+fn four_browsers_on_one_host_find_beacon_over_ipv6_and_all_see_its_goodbye() {
     all_find_beacon_and_see_its_goodbye(Families::V6);
 }
 
@@ -112,6 +162,31 @@ fn a_beacon_takes_another_name_than_the_one_avahi_holds_and_both_are_found() {
 #[test]
 fn a_beacon_takes_another_name_than_the_one_python_zeroconf_holds_and_both_are_found() {
     beacon_yields_to(Speaker::Zeroconf);
+}
+
+#[test]
+fn a_beacon_takes_another_name_than_the_one_mdns_sd_holds_and_both_are_found() {
+    beacon_yields_to(Speaker::MdnsSd);
+}
+
+#[test]
+fn mdns_sd_takes_another_name_than_the_one_a_beacon_holds_and_both_are_found() {
+    let Some(lab) = Speaker::lab(&[Speaker::MdnsSd], 3, Families::V4) else {
+        return;
+    };
+    let [alpha, beta, gamma] = lab.hosts();
+    let mut watch = Speaker::Beacon.on(gamma, Families::V4).browse(TYPE);
+
+    let _first = Speaker::Beacon
+        .on(alpha, Families::V4)
+        .publish(NAME, TYPE, PORT, &TXT);
+    let mut second = Speaker::MdnsSd
+        .on(beta, Families::V4)
+        .publish(NAME, TYPE, PORT, &TXT);
+
+    second.expect_renamed(NAME, RENAMED);
+    assert_resolved_on(alpha, &watch.expect_resolved(NAME).what);
+    assert_resolved_on(beta, &watch.expect_resolved(RENAMED).what);
 }
 
 fn one_finds_what_the_other_publishes(browsing: Speaker, publishing: Speaker, families: Families) {
@@ -219,7 +294,12 @@ fn assert_clean_end(ended: &Ended) {
     assert!(ended.took < END_MAX, "took {:?} to end", ended.took);
 }
 
-const ALL: [Speaker; 3] = [Speaker::Beacon, Speaker::Avahi, Speaker::Zeroconf];
+const ALL: [Speaker; 4] = [
+    Speaker::Beacon,
+    Speaker::Avahi,
+    Speaker::Zeroconf,
+    Speaker::MdnsSd,
+];
 const NAME: &str = "Office Printer";
 const RENAMED: &str = "Office Printer (2)";
 const TYPE: &str = "_ipp._tcp";

@@ -3,8 +3,9 @@
 usage: browse.py TYPE WHERE
 
 TYPE is `_ipp._tcp`. WHERE chooses the family: an IPv4 address of this host means IPv4 alone, the
-name of an interface means IPv6 alone on it. The lines are those of `beacon browse --json`, so that
-one reader in the tests understands both. Ends cleanly on SIGTERM.
+name of an interface means IPv6 alone on it, and both with a comma between them mean both. The lines
+are those of `beacon browse --json`, so that one reader in the tests understands both. Ends cleanly
+on SIGTERM.
 """
 
 import queue

@@ -8,10 +8,15 @@ from zeroconf import IPVersion, Zeroconf
 
 
 def open_zeroconf(where):
-    """Opens zeroconf on one address (IPv4 alone) or on one interface (IPv6 alone)."""
-    if where[0].isdigit():
-        return Zeroconf(interfaces=[where], ip_version=IPVersion.V4Only)
-    return Zeroconf(interfaces=[socket.if_nametoindex(where)], ip_version=IPVersion.V6Only)
+    """Opens zeroconf on addresses (IPv4) and on interfaces (IPv6), with commas between them."""
+    places = [
+        place if place[0].isdigit() else socket.if_nametoindex(place)
+        for place in where.split(",")
+    ]
+    versions = {str: IPVersion.V4Only, int: IPVersion.V6Only}
+    kinds = {type(place) for place in places}
+    version = IPVersion.All if len(kinds) > 1 else versions[kinds.pop()]
+    return Zeroconf(interfaces=places, ip_version=version)
 
 
 def say(**event):

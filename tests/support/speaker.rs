@@ -1,6 +1,7 @@
 //! The programs that speak multicast DNS in the laboratory: ours and the peers.
 
 use std::env;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub(crate) enum Speaker {
     Avahi,
     /// python-zeroconf, by the programs in `tests/peers`.
     Zeroconf,
+    /// mdns-sd, by the program in `benches/peers`.
+    MdnsSd,
 }
 
 /// A speaker on a host, ready to browse and publish.
@@ -83,6 +86,11 @@ impl Speaker {
                 "`{}` is missing: install zeroconf",
                 python().display()
             )),
+            Self::MdnsSd if mdns_sd().exists() => Ok(()),
+            Self::MdnsSd => Err(format!(
+                "`{}` is missing: build it from `benches/peers`",
+                mdns_sd().display()
+            )),
         }
     }
 }
@@ -103,7 +111,12 @@ impl Station<'_> {
             }
             Speaker::Zeroconf => {
                 let mut command = script(self.host, "browse.py");
-                command.args([service_type, &self.place()]);
+                command.args([service_type, &self.places()]);
+                (command, read_json)
+            }
+            Speaker::MdnsSd => {
+                let mut command = self.host.command(mdns_sd());
+                command.args(["browse", INTERFACE, self.family(), service_type]);
                 (command, read_json)
             }
         };
@@ -131,8 +144,15 @@ impl Station<'_> {
                 let mut command = script(self.host, "publish.py");
                 command
                     .args(service)
-                    .args([self.host.name(), &self.host.address().to_string()])
-                    .arg(self.place())
+                    .args([self.host.name(), &self.addresses(), &self.places()])
+                    .args(txt);
+                (command, is_announced)
+            }
+            Speaker::MdnsSd => {
+                let mut command = self.host.command(mdns_sd());
+                command
+                    .args(["publish", INTERFACE, self.family(), self.host.name()])
+                    .args(service)
                     .args(txt);
                 (command, is_announced)
             }
@@ -152,17 +172,38 @@ impl Station<'_> {
         self.avahi.as_ref().expect("started with the station")
     }
 
-    /// How our Python programs are told the family: an IPv4 address, or an interface for IPv6.
-    fn place(&self) -> String {
+    /// Where our Python programs open sockets: an IPv4 address for that family, an interface for
+    /// IPv6.
+    fn places(&self) -> String {
         match self.families {
-            Families::V4 | Families::Both => self.host.address().to_string(),
+            Families::V4 => self.host.address().to_string(),
             Families::V6 | Families::LinkLocal => INTERFACE.to_owned(),
+            Families::Both => format!("{},{INTERFACE}", self.host.address()),
+        }
+    }
+
+    /// What our Python programs say that the host's addresses are: one of each family.
+    fn addresses(&self) -> String {
+        let all = self.host.addresses();
+        let each = [IpAddr::is_ipv4, IpAddr::is_ipv6];
+        let some = each
+            .iter()
+            .filter_map(|of_family| all.iter().find(|address| of_family(address)));
+        let some: Vec<_> = some.map(ToString::to_string).collect();
+        some.join(",")
+    }
+
+    fn family(&self) -> &'static str {
+        match self.families {
+            Families::V4 => "4",
+            Families::V6 | Families::LinkLocal => "6",
+            Families::Both => "both",
         }
     }
 }
 
 impl Offer {
-    /// Waits until a `beacon` that asked for `from` says that it is `to`.
+    /// Waits until a publisher that prints JSON and asked for `from` says that it is `to`.
     pub(crate) fn expect_renamed(&mut self, from: &str, to: &str) {
         self.process.expect_line("renamed", ANNOUNCED_MAX, |line| {
             let event: Value = serde_json::from_str(line).ok()?;
@@ -201,10 +242,19 @@ fn script(host: &Host, name: &str) -> Command {
     command
 }
 
-/// The Python that has zeroconf: beside the folder that Cargo gives to tests.
+/// The Python that has zeroconf.
 fn python() -> PathBuf {
-    let ours = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers");
-    ours.join("bin/python")
+    peers().join("bin/python")
+}
+
+/// The program that has mdns-sd.
+fn mdns_sd() -> PathBuf {
+    peers().join("build/release/mdns-sd-peer")
+}
+
+/// What `tests/peers/set-up` filled: beside the folder that Cargo gives to tests.
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers")
 }
 
 /// Probing takes 750 ms and a random start; avahi and zeroconf are a little slower.
