@@ -233,6 +233,32 @@ fn all_find_beacon_and_see_its_goodbye(families: Families) {
     }
 }
 
+/// Both claim the host's name, with other addresses: Avahi leaves the link-local one out.
+#[test]
+fn beside_avahi_on_one_host_both_keep_the_host_name_and_are_found() {
+    let Some(lab) = Speaker::lab(&[Speaker::Avahi], 2, Families::Both) else {
+        return;
+    };
+    let [alpha, beta] = lab.hosts();
+
+    let _daemon = Speaker::Avahi
+        .on(alpha, Families::Both)
+        .publish(NAME, TYPE, PORT, &TXT);
+    let mut beside = Speaker::Beacon
+        .on(alpha, Families::Both)
+        .publish(BESIDE, TYPE, PORT, &TXT);
+    let mut watch = Speaker::Beacon.on(beta, Families::Both).browse(TYPE);
+    for name in [NAME, BESIDE] {
+        assert_resolved_on(alpha, &watch.expect_resolved(name).what);
+    }
+    let _ = beside.terminate();
+    let _ = watch.terminate();
+
+    // Whatever came of it has come by now: a daemon that lost its name says so in a second.
+    let mut again = Speaker::Beacon.on(beta, Families::Both).browse(TYPE);
+    assert_resolved_on(alpha, &again.expect_resolved(NAME).what);
+}
+
 fn beacon_yields_to(holder: Speaker) {
     let Some(lab) = Speaker::lab(&[holder], 3, Families::V4) else {
         return;
@@ -300,6 +326,7 @@ const ALL: [Speaker; 4] = [
     Speaker::Zeroconf,
     Speaker::MdnsSd,
 ];
+const BESIDE: &str = "Beside";
 const NAME: &str = "Office Printer";
 const RENAMED: &str = "Office Printer (2)";
 const TYPE: &str = "_ipp._tcp";
