@@ -24,6 +24,7 @@ mod content;
 mod delays;
 mod every_packet;
 mod following;
+mod habits;
 mod lasting;
 mod links;
 mod names;
@@ -72,6 +73,10 @@ static ALL: &[&Play] = &[
     &names::LARGE,
     &names::MANY,
     &names::PROXY,
+    &habits::TRIES_TWICE,
+    &habits::ASKS_FOR_UNICAST_FIRST,
+    &habits::SAYS_ALL,
+    &habits::HAS_A_LONG_TYPE,
     &links::BROWSED,
     &links::SHARED,
     &sources::MANY,
