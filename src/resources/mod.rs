@@ -5,13 +5,18 @@
 //! | how much is held at once: a semaphore, a quota, a size | [`Budget`], which lends a [`Lease`] |
 //! | several of those at once, or none | [`lease_all`] |
 //! | who waits for what | [`WaitGraph`] |
+//! | how often | [`TokenBucket`], filled at the rate of a [`Quota`] |
+//! | how often each of many | [`KeyedLimiter`] |
 //!
 //! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
 //! waits takes a [`Stop`](crate::stop::Stop), and what does not wait takes no lock as long as
 //! nobody waits for it.
 
 mod budget;
+mod keyed_limiter;
+mod quota;
 mod sync;
+mod token_bucket;
 mod wait_graph;
 
 pub use budget::AcquireError;
@@ -22,5 +27,11 @@ pub use budget::Limit;
 pub use budget::Name;
 pub use budget::Usage;
 pub use budget::lease_all;
+pub use keyed_limiter::KeyedLimiter;
+pub use keyed_limiter::Verdict;
+pub use quota::Quota;
+pub use token_bucket::AcquireTokensError;
+pub use token_bucket::Throttled;
+pub use token_bucket::TokenBucket;
 pub use wait_graph::Tie;
 pub use wait_graph::WaitGraph;
