@@ -9,12 +9,13 @@ SEEDS ?= 1000
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim conformance interop need-cargo
+.PHONY: help demo test sim models conformance interop need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
+	@echo 'make models    budgets and their kin under every interleaving of a few threads'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make interop   against Avahi and python-zeroconf, in network namespaces (as root)'
 
@@ -33,6 +34,11 @@ test: need-cargo
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
 	    $(CARGO) test $(CARGO_OPTIONS) --release --test sim -- --show-output
+
+# With other atomics and locks, so the library is built once more, in a folder of its own.
+models: need-cargo
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))/models' \
+	    $(CARGO) test $(CARGO_OPTIONS) --manifest-path tests/models/Cargo.toml
 
 # In `CI` a skipped test fails: it shows nothing.
 conformance: need-cargo

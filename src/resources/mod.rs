@@ -4,6 +4,7 @@
 //! |---|---|
 //! | how much is held at once: a semaphore, a quota, a size | [`Budget`], which lends a [`Lease`] |
 //! | several of those at once, or none | [`lease_all`] |
+//! | file descriptors: open, allowed, kept back | [`fds`] |
 //! | who waits for what | [`WaitGraph`] |
 //! | how often | [`TokenBucket`], filled at the rate of a [`Quota`] |
 //! | how often each of many | [`KeyedLimiter`] |
@@ -15,6 +16,7 @@
 mod budget;
 mod keyed_limiter;
 mod quota;
+pub mod fds;
 mod sync;
 mod token_bucket;
 mod wait_graph;

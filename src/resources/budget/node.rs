@@ -119,10 +119,13 @@ impl Node {
     /// The specific limit is looked at before the general one, and all before anything is taken,
     /// so that something is taken back only if another thread came in between.
     pub(crate) fn take_path(&self, units: u64, turn: Turn) -> Result<(), TakeError<'_>> {
-        if self.parent.is_some() {
-            self.look_path(units, turn)?;
+        let seen = self.look(units, turn).map_err(refused_by(self))?;
+        if let Some(parent) = &self.parent {
+            parent.look_path(units, turn)?;
         }
-        for (taken, node) in self.path().enumerate() {
+        self.take_as_seen(seen, units, turn)
+            .map_err(refused_by(self))?;
+        for (taken, node) in (1..).zip(self.path().skip(1)) {
             if let Err(refused) = node.take(units, turn) {
                 return Err(TakeError {
                     node,
@@ -136,15 +139,10 @@ impl Node {
 
     /// Looks whether `units` fit here and everywhere above.
     pub(crate) fn look_path(&self, units: u64, turn: Turn) -> Result<(), TakeError<'_>> {
-        self.path()
-            .try_for_each(|node| match node.look(units, turn) {
-                Ok(_) => Ok(()),
-                Err(refused) => Err(TakeError {
-                    node,
-                    refused,
-                    flagged: false,
-                }),
-            })
+        for node in self.path() {
+            node.look(units, turn).map_err(refused_by(node))?;
+        }
+        Ok(())
     }
 
     /// Takes back a grant of `units` here and everywhere above that nobody got to see; returns
@@ -164,8 +162,13 @@ impl Node {
 
     /// Takes `units` here alone.
     pub(crate) fn take(&self, units: u64, turn: Turn) -> Result<(), Refused> {
+        let seen = self.look(units, turn)?;
+        self.take_as_seen(seen, units, turn)
+    }
+
+    /// Takes `units`, provided that things are as they were `seen`; else looks again.
+    fn take_as_seen(&self, mut seen: Seen, units: u64, turn: Turn) -> Result<(), Refused> {
         loop {
-            let seen = self.look(units, turn)?;
             let after = seen.granted.wrapping_add(units);
             let exchanged =
                 self.granted
@@ -177,6 +180,7 @@ impl Node {
                 }
                 return Ok(());
             }
+            seen = self.look(units, turn)?;
         }
     }
 
@@ -278,6 +282,14 @@ pub(crate) struct TakeError<'a> {
     pub(crate) node: &'a Node,
     pub(crate) refused: Refused,
     pub(crate) flagged: bool,
+}
+
+fn refused_by<'a>(node: &'a Node) -> impl Fn(Refused) -> TakeError<'a> {
+    move |refused| TakeError {
+        node,
+        refused,
+        flagged: false,
+    }
 }
 
 fn take_back<'a>(nodes: impl Iterator<Item = &'a Node>, units: u64) -> bool {
