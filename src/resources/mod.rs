@@ -8,15 +8,17 @@
 //! | who waits for what | [`WaitGraph`] |
 //! | how often | [`TokenBucket`], filled at the rate of a [`Quota`] |
 //! | how often each of many | [`KeyedLimiter`] |
+//! | objects that are used again and again | [`Pool`], which lends a [`Loan`]; [`Buffer`] |
 //!
 //! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
 //! waits takes a [`Stop`](crate::stop::Stop), and what does not wait takes no lock as long as
 //! nobody waits for it.
 
 mod budget;
-mod keyed_limiter;
-mod quota;
 pub mod fds;
+mod keyed_limiter;
+mod pool;
+mod quota;
 mod sync;
 mod token_bucket;
 mod wait_graph;
@@ -31,6 +33,11 @@ pub use budget::Usage;
 pub use budget::lease_all;
 pub use keyed_limiter::KeyedLimiter;
 pub use keyed_limiter::Verdict;
+pub use pool::Buffer;
+pub use pool::Loan;
+pub use pool::Pool;
+pub use pool::PoolUsage;
+pub use pool::Wipe;
 pub use quota::Quota;
 pub use token_bucket::AcquireTokensError;
 pub use token_bucket::Throttled;
