@@ -9,15 +9,18 @@
 //! | how often | [`TokenBucket`], filled at the rate of a [`Quota`] |
 //! | how often each of many | [`KeyedLimiter`] |
 //! | objects that are used again and again | [`Pool`], which lends a [`Loan`]; [`Buffer`] |
+//! | values handed from thread to thread | a [`queue`], and its [`Overflow`] |
 //!
 //! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
 //! waits takes a [`Stop`](crate::stop::Stop), and what does not wait takes no lock as long as
 //! nobody waits for it.
 
 mod budget;
+mod drops;
 pub mod fds;
 mod keyed_limiter;
 mod pool;
+mod queue;
 mod quota;
 mod sync;
 mod token_bucket;
@@ -31,6 +34,8 @@ pub use budget::Limit;
 pub use budget::Name;
 pub use budget::Usage;
 pub use budget::lease_all;
+pub use drops::DropReason;
+pub use drops::Drops;
 pub use keyed_limiter::KeyedLimiter;
 pub use keyed_limiter::Verdict;
 pub use pool::Buffer;
@@ -38,6 +43,14 @@ pub use pool::Loan;
 pub use pool::Pool;
 pub use pool::PoolUsage;
 pub use pool::Wipe;
+pub use queue::Drain;
+pub use queue::Ended;
+pub use queue::Overflow;
+pub use queue::QueueUsage;
+pub use queue::Receiver;
+pub use queue::Sender;
+pub use queue::Unsent;
+pub use queue::queue;
 pub use quota::Quota;
 pub use token_bucket::AcquireTokensError;
 pub use token_bucket::Throttled;

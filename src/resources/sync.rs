@@ -15,6 +15,7 @@ mod chosen {
     use crossbeam_utils::atomic::AtomicCell;
     pub(crate) use parking_lot::Condvar;
     pub(crate) use parking_lot::Mutex;
+    pub(crate) use parking_lot::MutexGuard;
 
     /// A place for one value that is taken and put in one step.
     pub(crate) struct Cell<T>(AtomicCell<Option<Box<T>>>);
@@ -147,5 +148,6 @@ pub(crate) use chosen::AtomicU64;
 pub(crate) use chosen::Cell;
 pub(crate) use chosen::Condvar;
 pub(crate) use chosen::Mutex;
+pub(crate) use chosen::MutexGuard;
 pub(crate) use chosen::global;
 pub(crate) use chosen::thread_local;
