@@ -10,6 +10,8 @@
 //! | how often each of many | [`KeyedLimiter`] |
 //! | objects that are used again and again | [`Pool`], which lends a [`Loan`]; [`Buffer`] |
 //! | values handed from thread to thread | a [`queue`], and its [`Overflow`] |
+//! | the same told to many, each at his own pace | [`Journal`], read with a [`Cursor`] |
+//! | whether a limit fits the load | [`LoadMonitor`] |
 //!
 //! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
 //! waits takes a [`Stop`](crate::stop::Stop), and what does not wait takes no lock as long as
@@ -18,7 +20,9 @@
 mod budget;
 mod drops;
 pub mod fds;
+mod journal;
 mod keyed_limiter;
+mod load_monitor;
 mod pool;
 mod queue;
 mod quota;
@@ -36,8 +40,17 @@ pub use budget::Usage;
 pub use budget::lease_all;
 pub use drops::DropReason;
 pub use drops::Drops;
+pub use journal::Cursor;
+pub use journal::CursorError;
+pub use journal::Gap;
+pub use journal::Journal;
+pub use journal::ReplayError;
 pub use keyed_limiter::KeyedLimiter;
 pub use keyed_limiter::Verdict;
+pub use load_monitor::Elasticity;
+pub use load_monitor::Level;
+pub use load_monitor::LoadMonitor;
+pub use load_monitor::Observed;
 pub use pool::Buffer;
 pub use pool::Loan;
 pub use pool::Pool;

@@ -35,19 +35,16 @@ pub use sender::Unsent;
 ///
 /// ```
 /// use std::thread;
-/// use beacon::resources::{Ended, Overflow, queue};
+/// use beacon::resources::{Overflow, queue};
 /// use beacon::stop::Stop;
 ///
 /// let (jobs, work) = queue("jobs", 16, Overflow::Block);
 /// let worker = thread::spawn(move || {
 ///     let mut sum = 0;
-///     loop {
-///         match work.recv(&Stop::new()) {
-///             Ok(job) => sum += job,
-///             Err(Ended::Closed) => return sum,
-///             Err(Ended::Stopped(_)) => unreachable!("nobody stops it"),
-///         }
+///     while let Ok(job) = work.recv(&Stop::new()) {
+///         sum += job;
 ///     }
+///     sum
 /// });
 /// for job in 1..=100 {
 ///     jobs.send(job, &Stop::new()).expect("the worker lives");
@@ -71,15 +68,15 @@ pub fn queue<T>(
 /// ```
 /// use beacon::resources::{Overflow, Unsent, queue};
 ///
-/// let (newest, _) = (queue("a", 1, Overflow::DropNewest), ());
-/// assert_eq!(newest.0.try_send(1), Ok(()));
-/// assert_eq!(newest.0.try_send(2), Err(Unsent::Full(2)));
-/// assert_eq!(newest.1.try_recv(), Some(1));
+/// let (sender, receiver) = queue("polite", 1, Overflow::DropNewest);
+/// assert_eq!(sender.try_send(1), Ok(()));
+/// assert_eq!(sender.try_send(2), Err(Unsent::Full(2)));
+/// assert_eq!(receiver.try_recv(), Some(1));
 ///
-/// let oldest = queue("b", 1, Overflow::DropOldest);
-/// assert_eq!(oldest.0.try_send(1), Ok(()));
-/// assert_eq!(oldest.0.try_send(2), Ok(()));
-/// assert_eq!(oldest.1.try_recv(), Some(2));
+/// let (sender, receiver) = queue("current", 1, Overflow::DropOldest);
+/// assert_eq!(sender.try_send(1), Ok(()));
+/// assert_eq!(sender.try_send(2), Ok(()));
+/// assert_eq!(receiver.try_recv(), Some(2));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Overflow {

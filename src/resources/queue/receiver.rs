@@ -103,6 +103,7 @@ impl<T> Receiver<T> {
 
     /// Returns what was dropped, and begins to count what is dropped after that
     /// ([`Drops::since_read`]).
+    #[must_use = "it begins to count anew"]
     pub fn read_drops(&self) -> Drops {
         self.0.lock().drops.read()
     }
