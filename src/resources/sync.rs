@@ -125,6 +125,7 @@ mod chosen {
             self.0.notify_one();
         }
 
+        #[allow(dead_code, reason = "the face is that of parking_lot, used or not")]
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
         }

@@ -102,6 +102,24 @@ impl Lease {
     /// deadlock is told from who holds what, and by the books this thread does: if it waits for
     /// something itself, its leases count as not coming back, though the other thread might give
     /// this one back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use beacon::resources::{Budget, Limit};
+    /// use beacon::stop::Stop;
+    ///
+    /// let (workers, stop) = (Budget::root("workers", Limit::At(2)), Stop::new());
+    /// thread::scope(|scope| {
+    ///     for _ in 0..10 {
+    ///         let lease = workers.lease(1, &stop)?.disown(); // waits while two are at work
+    ///         scope.spawn(move || drop(lease));
+    ///     }
+    ///     Ok::<(), beacon::resources::AcquireError>(())
+    /// })?;
+    /// # Ok::<(), beacon::resources::AcquireError>(())
+    /// ```
     pub fn disown(mut self) -> Self {
         if let Some(party) = self.party.take() {
             party.unbook(&self.budget.0, self.units);

@@ -418,3 +418,138 @@ fn numbered(wants: &[Want], nodes: &mut Vec<Arc<Node>>) -> Vec<(usize, u64)> {
     };
     wants.iter().map(number).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::Just;
+    use proptest::prelude::Strategy;
+    use proptest::prelude::prop;
+    use proptest::prop_assert;
+    use proptest::prop_assert_eq;
+    use proptest::prop_oneof;
+    use proptest::proptest;
+
+    use super::*;
+
+    /// What happens to a line of those who wait for the root (0) or one of its children (1, 2).
+    #[derive(Clone, Debug)]
+    enum Act {
+        Join { node: usize, units: u64 },
+        Leave { at: usize },
+        GiveBack { at: usize },
+        SetLimit { node: usize, limit: Limit },
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_serves_whom_a_plain_list_would_serve(acts in acts()) {
+            let root = Node::new("root".into(), Limit::At(6), None);
+            let children = ["1", "2"].map(|name| Node::new(name.into(), Limit::At(4), Some(&root)));
+            let nodes = [&root, &children[0], &children[1]];
+            let mut line = Line::new();
+            let mut plain = Plain { limits: [6, 4, 4].map(Limit::At), ..Plain::default() };
+            let mut places: Vec<Arc<Place>> = Vec::new();
+            for act in acts {
+                match act {
+                    Act::Join { node, units } => {
+                        let wants = wants([(nodes[node], units)].into_iter());
+                        let request = Request::new(wants, None);
+                        places.push(Arc::clone(&request.place));
+                        line.join(request);
+                        plain.waiting.push((places.len() - 1, node, units));
+                    }
+                    Act::Leave { at } if at < plain.waiting.len() => {
+                        let (place, ..) = plain.waiting.remove(at);
+                        let _error = line.leave(&places[place], Reason::Requested);
+                    }
+                    Act::GiveBack { at } if at < plain.held.len() => {
+                        let (_, node, units) = plain.held.remove(at);
+                        if nodes[node].give_back_path(units) {
+                            line.serve();
+                        }
+                    }
+                    Act::SetLimit { node, limit } => {
+                        plain.limits[node] = limit;
+                        nodes[node].set_limit(limit);
+                        line.serve();
+                    }
+                    Act::Leave { .. } | Act::GiveBack { .. } => {}
+                }
+                plain.serve();
+
+                let granted = |place: &usize| places[*place].outcome.get() == Some(&Ok(()));
+                prop_assert!(plain.held.iter().all(|(place, ..)| granted(place)));
+                let in_line = |place: &usize| places[*place].outcome.get().is_none();
+                prop_assert!(plain.waiting.iter().all(|(place, ..)| in_line(place)));
+                prop_assert_eq!(line.waiting.len(), plain.waiting.len());
+                for (at, node) in nodes.iter().enumerate() {
+                    prop_assert_eq!(node.counts().2, plain.used(at));
+                }
+            }
+        }
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let limit = prop_oneof![
+            1 => Just(Limit::Blocked),
+            4 => (0..9_u64).prop_map(Limit::At)
+        ];
+        let act = prop_oneof![
+            4 => (0..3_usize, 1..5_u64).prop_map(|(node, units)| Act::Join { node, units }),
+            1 => (0..6_usize).prop_map(|at| Act::Leave { at }),
+            4 => (0..6_usize).prop_map(|at| Act::GiveBack { at }),
+            1 => (0..3_usize, limit).prop_map(|(node, limit)| Act::SetLimit { node, limit }),
+        ];
+        prop::collection::vec(act, 0..60)
+    }
+
+    /// The same line, as a list of (place, node, units) and a search through what is held.
+    struct Plain {
+        limits: [Limit; 3],
+        waiting: Vec<(usize, usize, u64)>,
+        held: Vec<(usize, usize, u64)>,
+    }
+
+    impl Default for Plain {
+        fn default() -> Self {
+            Self {
+                limits: [Limit::Blocked; 3],
+                waiting: Vec::new(),
+                held: Vec::new(),
+            }
+        }
+    }
+
+    impl Plain {
+        fn used(&self, node: usize) -> u64 {
+            let below = self
+                .held
+                .iter()
+                .filter(|(_, of, _)| node == 0 || *of == node);
+            below.map(|(.., units)| units).sum()
+        }
+
+        fn serve(&mut self) {
+            let mut full = [false; 3];
+            for (place, node, units) in std::mem::take(&mut self.waiting) {
+                let path: &[usize] = if node == 0 { &[0] } else { &[node, 0] };
+                let never = |node: &usize| match self.limits[*node] {
+                    Limit::At(limit) => units > limit,
+                    Limit::Blocked | Limit::Unlimited => false,
+                };
+                if path.iter().any(never) {
+                    continue;
+                }
+                let short = |node: &usize| self.used(*node) + units > self.limits[*node].ceiling();
+                if path.iter().any(|node| full[*node]) {
+                    self.waiting.push((place, node, units));
+                } else if let Some(short) = path.iter().copied().find(short) {
+                    full[short] = true;
+                    self.waiting.push((place, node, units));
+                } else {
+                    self.held.push((place, node, units));
+                }
+            }
+        }
+    }
+}

@@ -134,6 +134,10 @@ impl Budget {
     /// Lends `units`, here and everywhere above, and waits for them if it must. If they are free
     /// they are lent even when `stop` has ended.
     ///
+    /// The lease is booked in the name of the calling thread, which is assumed to be the one that
+    /// gives it back. **[Disown](Lease::disown) a lease that goes to another thread**, or a later
+    /// wait of this one can be taken for a deadlock.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`](AcquireError::TimedOut) at the deadline of `stop`, and
