@@ -12,8 +12,30 @@ mod chosen {
     pub(crate) use std::sync::atomic::AtomicU64;
     pub(crate) use std::thread_local;
 
+    use crossbeam_utils::atomic::AtomicCell;
     pub(crate) use parking_lot::Condvar;
     pub(crate) use parking_lot::Mutex;
+    pub(crate) use parking_lot::MutexGuard;
+
+    /// A place for one value that is taken and put in one step.
+    pub(crate) struct Cell<T>(AtomicCell<Option<Box<T>>>);
+
+    impl<T> Cell<T> {
+        pub(crate) fn new(value: Box<T>) -> Self {
+            const { assert!(AtomicCell::<Option<Box<T>>>::is_lock_free()) };
+            Self(AtomicCell::new(Some(value)))
+        }
+
+        #[inline]
+        pub(crate) fn take(&self) -> Option<Box<T>> {
+            self.0.take()
+        }
+
+        #[inline]
+        pub(crate) fn put(&self, value: Box<T>) {
+            let _empty = self.0.swap(Some(value));
+        }
+    }
 
     /// Declares a function that returns the one value of the process.
     macro_rules! global {
@@ -65,6 +87,24 @@ mod chosen {
         }
     }
 
+    /// A place for one value that is taken and put in one step, here with a lock.
+    pub(crate) struct Cell<T>(Mutex<Option<Box<T>>>);
+
+    impl<T> Cell<T> {
+        pub(crate) fn new(value: Box<T>) -> Self {
+            Self(Mutex::new(Some(value)))
+        }
+
+        pub(crate) fn take(&self) -> Option<Box<T>> {
+            self.0.lock().take()
+        }
+
+        pub(crate) fn put(&self, value: Box<T>) {
+            let before = self.0.lock().replace(value);
+            assert!(before.is_none(), "only what was taken is put back");
+        }
+    }
+
     pub(crate) struct Condvar(loom::sync::Condvar);
 
     impl Condvar {
@@ -106,7 +146,9 @@ mod chosen {
 }
 
 pub(crate) use chosen::AtomicU64;
+pub(crate) use chosen::Cell;
 pub(crate) use chosen::Condvar;
 pub(crate) use chosen::Mutex;
+pub(crate) use chosen::MutexGuard;
 pub(crate) use chosen::global;
 pub(crate) use chosen::thread_local;

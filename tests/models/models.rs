@@ -14,6 +14,7 @@
 #![cfg(loom)]
 
 mod budget;
+mod flow;
 
 /// How many preemptions a model with so many threads explores.
 const TWO_THREADS: usize = 3;
