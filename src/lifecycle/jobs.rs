@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use crossbeam_channel::select_biased;
 
+use crate::resources;
 use crate::stop::Stop;
 use crate::stop::Wake;
 
@@ -56,6 +57,16 @@ impl<T: Send + 'static> Jobs for Receiver<T> {
                     Err(_) => return,
                 },
             }
+        }
+    }
+}
+
+impl<T: Send + 'static> Jobs for resources::Receiver<T> {
+    type Job = T;
+
+    fn each(&self, stop: &Stop, work: &mut dyn FnMut(T)) {
+        while let Ok(job) = self.recv(stop) {
+            work(job);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`architecture`]: the rooms of the house, and one packet's way through it
 //! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
 //! - [`mistakes`]: what others got wrong, and the tests that keep it out here
+//! - [`vocabulary`]: what usual words for resources and lifecycle are called here
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -17,3 +18,6 @@ pub mod rfc6763 {}
 
 #[doc = include_str!("mistakes.md")]
 pub mod mistakes {}
+
+#[doc = include_str!("vocabulary.md")]
+pub mod vocabulary {}

@@ -134,6 +134,28 @@ fn every_mistake_of_the_field_is_kept_out_by_tests_that_exist() {
     assert_eq!(mistakes.next(), None);
 }
 
+#[test]
+fn every_word_of_the_vocabulary_is_shown_by_a_test_and_used_in_a_file() {
+    let page = fs::read_to_string(root().join("src/manual/vocabulary.md")).unwrap();
+    let tests = tests();
+
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<Vec<&str>> = rows.skip(1).map(|row| row.split(" | ").collect()).collect();
+
+    assert!(rows.len() >= 30, "{} words", rows.len());
+    for row in rows {
+        let [word, _, shown, used] = row[..] else {
+            panic!("four cells make a row: {row:?}");
+        };
+        let test = tests
+            .iter()
+            .find(|test| shown == format!("`{}` in `{}`", test.name(), test.file));
+        assert!(test.is_some(), "{word}: no test is {shown}");
+        let file = used.trim_matches(['`', ' ', '|']);
+        assert!(root().join(file).is_file(), "{word}: no file is {file}");
+    }
+}
+
 fn ids_in_comment(line: &str) -> impl Iterator<Item = &str> {
     let comment = line.trim().strip_prefix("// ").unwrap_or_default();
     let words = comment.split([' ', ',', ':', ';']);
