@@ -1,5 +1,6 @@
 //! What can be chosen, each with its unit and its reason.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::dnssd::HostName;
@@ -73,6 +74,11 @@ pub struct Limits {
     /// out, in percent. Default 75: it cannot shut out all others, and a reflector that speaks for
     /// a whole network has room.
     pub source_share_percent: u8,
+    /// Packets taken in on one link in a second, and in one burst. What is above it is dropped
+    /// unread and counted, so that a flood costs no more than this. Default 50,000: ten times what
+    /// a link of five thousand services needs when all of them answer at once, and a fraction of
+    /// a core.
+    pub packets_per_second: NonZeroU32,
     /// Services registered at one time. Default 1,024: ten times what a busy print server offers.
     pub registrations: usize,
     /// Browses open at one time, of services and of types. Default 256: more types than one
@@ -173,6 +179,7 @@ impl Default for Limits {
             cache_records: 65_536,
             cache_bytes: 16 << 20,
             source_share_percent: 75,
+            packets_per_second: PACKETS_PER_SECOND,
             registrations: 1024,
             browsers: 256,
             queries: 1024,
@@ -189,6 +196,8 @@ impl Limits {
         (all / 100 * percent + all % 100 * percent / 100).max(1)
     }
 }
+
+const PACKETS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50_000).expect("it is above zero");
 
 /// Reading a packet takes a microsecond: more threads than this only wait for each other.
 pub(crate) const WORKERS_MAX: usize = 16;

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::net::UdpSocket;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::atomic::AtomicBool;
@@ -147,6 +148,27 @@ fn everything_that_is_held_shows_in_the_resources_and_is_given_back() {
     for name in ["registrations", "browsers", "event places"] {
         assert_eq!(used(name).0, 0, "{name}");
     }
+}
+
+#[test]
+fn what_a_link_brings_beyond_its_rate_is_dropped_unread_and_counted() {
+    let _alone = alone();
+    let limits = Limits {
+        packets_per_second: NonZeroU32::new(20).unwrap(),
+        ..Limits::default()
+    };
+    let beacon = Beacon::start(config().limits(limits)).unwrap();
+    let flood = Flood::start();
+
+    let patience = Instant::now() + Duration::from_secs(5);
+    let mut figures = beacon.figures().unwrap();
+    while figures.over_rate < 100 && Instant::now() < patience {
+        figures = beacon.figures().unwrap();
+    }
+    flood.stop();
+
+    assert!(figures.over_rate >= 100, "{figures:?}");
+    assert!(figures.protocol.messages <= 20 + 20 * 6, "{figures:?}");
 }
 
 #[test]

@@ -44,13 +44,14 @@ impl Collect for Beacon {
 }
 
 /// Returns what became of the packets that came.
-fn received(figures: &Figures) -> [(&'static str, u64); 6] {
+fn received(figures: &Figures) -> [(&'static str, u64); 7] {
     [
         ("taken", figures.received),
         ("dropped by the kernel", figures.kernel_drops),
         ("too long", figures.truncated),
         ("misdirected", figures.misdirected),
         ("over share", figures.over_share),
+        ("over rate", figures.over_rate),
         ("passed over", figures.protocol.ignored),
     ]
 }

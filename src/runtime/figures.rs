@@ -37,6 +37,8 @@ pub struct Figures {
     /// Packets dropped unread because their source had more than its share of slots while these ran
     /// out.
     pub over_share: u64,
+    /// Packets dropped unread because more came by one link than are taken in a second.
+    pub over_rate: u64,
     /// Packets that had to wait for room in the kernel's send buffer.
     pub send_deferred: u64,
     /// Packets given up because too many were waiting.
@@ -55,6 +57,7 @@ pub(crate) struct Board {
     pub(crate) net: Arc<Meters>,
     pub(crate) reader_panics: Counter,
     pub(crate) over_share: Counter,
+    pub(crate) over_rate: Counter,
     /// How long each turn of the loop kept it from what came meanwhile.
     pub(crate) turn_microseconds: Histogram,
     /// What the protocol had counted at the end of a turn.
@@ -88,6 +91,7 @@ impl Board {
             truncated: net.truncated.value(),
             misdirected: net.no_interface.value() + net.not_joined.value(),
             over_share: self.over_share.value(),
+            over_rate: self.over_rate.value(),
             send_deferred: net.send_deferred.value(),
             send_dropped: net.send_dropped.value(),
             send_failed: net.send_failed.value(),

@@ -95,7 +95,8 @@ impl Handle {
             names => Selection::Names(names.clone()),
         };
         let board = Arc::new(Board::default());
-        let mut network = Network::open(config.families, selection, &board.net)?;
+        let rate = config.limits.packets_per_second;
+        let mut network = Network::open(config.families, selection, rate, &board.net)?;
         network
             .register(&poll)
             .map_err(system("poll the sockets"))?;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use mio::Token;
 
 use crate::config::Families;
 use crate::error::Error;
+use crate::meter::Counter;
 use crate::net::Family;
 use crate::net::Importance;
 use crate::net::Intake;
@@ -40,6 +42,8 @@ use crate::protocol::Engine;
 use crate::protocol::Link;
 use crate::protocol::LinkId;
 use crate::protocol::Transmit;
+use crate::resources::Quota;
+use crate::resources::TokenBucket;
 use crate::runtime::conveyor::Conveyor;
 
 /// Everything between the engine and the kernel.
@@ -53,6 +57,9 @@ pub(crate) struct Network {
     used: BTreeMap<u32, Interface>,
     /// How often packets were received: who had the first choice.
     lanes_received: usize,
+    /// How much each of them may bring.
+    rates: BTreeMap<u32, TokenBucket>,
+    quota: Quota,
     meters: Arc<Meters>,
 }
 
@@ -75,6 +82,7 @@ impl Network {
     pub(crate) fn open(
         families: Families,
         selection: Selection,
+        packets_per_second: NonZeroU32,
         meters: &Arc<Meters>,
     ) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
@@ -111,6 +119,8 @@ impl Network {
             port_shared,
             used: BTreeMap::new(),
             lanes_received: 0,
+            rates: BTreeMap::new(),
+            quota: Quota::per_second(packets_per_second.get()).burst(packets_per_second.get()),
             meters: Arc::clone(meters),
         })
     }
@@ -153,11 +163,18 @@ impl Network {
     }
 
     /// Receives packets into free slots, one batch of each family, and hands them to the readers.
-    pub(crate) fn receive(&mut self, intakes: &mut Intakes, conveyor: &mut Conveyor<'_>) {
+    ///
+    /// What one link brings beyond its rate is dropped unread, and counted on `over_rate`.
+    pub(crate) fn receive(
+        &mut self,
+        intakes: &mut Intakes,
+        conveyor: &mut Conveyor<'_>,
+        over_rate: &Counter,
+    ) {
         // Each family has the first choice of slots every other time: a flood over one must not
         // shut out the other.
         self.lanes_received = self.lanes_received.wrapping_add(1);
-        let count = self.lanes.len();
+        let (count, rates) = (self.lanes.len(), &self.rates);
         for turn in 0..count {
             let at = (self.lanes_received + turn) % count;
             let (lane, intake) = (&mut self.lanes[at], &mut intakes[at]);
@@ -170,6 +187,11 @@ impl Network {
             }
             let received = Instant::now();
             let more = intake.receive(&lane.socket, free, |receipt, slot| {
+                let rate = rates.get(&receipt.interface);
+                if rate.is_some_and(|rate| rate.check_at(received, 1).is_err()) {
+                    over_rate.increment();
+                    return Some(slot);
+                }
                 loading.submit(received, receipt, slot)
             });
             lane.readable = more.unwrap_or_else(|error| {
@@ -315,6 +337,8 @@ impl Network {
         if speaking {
             let running = interface.flags.running;
             let before = self.used.insert(index, interface);
+            let rate = || TokenBucket::new(self.quota, now);
+            self.rates.entry(index).or_insert_with(rate);
             engine.set_link(now, link);
             if running && before.is_some_and(|before| !before.flags.running) {
                 // The cable was out: names may have been taken, and services gone, meanwhile.
@@ -333,6 +357,7 @@ impl Network {
                 }
             }
         }
+        self.rates.remove(&index);
         if self.used.remove(&index).is_some() {
             engine.remove_link(now, LinkId(index));
         }
