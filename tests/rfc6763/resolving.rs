@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use beacon::Event;
 use beacon::Instance;
+use beacon::InstanceName;
 use beacon::Property;
 use beacon::protocol::Depth;
 use beacon::wire::Other;
@@ -14,6 +15,7 @@ use beacon::wire::Srv;
 use beacon::wire::Ttl;
 
 use crate::serve;
+use crate::world::LINK;
 use crate::world::World;
 use crate::world::ip;
 use crate::world::ms;
@@ -58,6 +60,48 @@ fn a_stored_name_is_resolved_without_browsing() {
     assert!(asked("moved.local", RecordType::A) > srv);
     assert!(asked("moved.local", RecordType::AAAA) > srv);
     assert_eq!(asked(WEB, RecordType::PTR), None);
+}
+
+#[test]
+fn one_who_follows_an_instance_is_told_when_its_srv_goes_and_when_it_is_back() {
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let instance = InstanceName::from_name(&name(ONE)).unwrap();
+    world.with(reader, |engine, now| {
+        engine.resolve(now, &instance).unwrap()
+    });
+    let records = service("One", WEB, HOST, "192.0.2.9", 80);
+    let srv = records
+        .iter()
+        .find(|record| record.record_type() == RecordType::SRV);
+    let gone = goodbye(srv.unwrap());
+    for (at, records) in [(1, &records), (5, &vec![gone]), (10, &records)] {
+        world.run_to(secs(at));
+        world.say(PEER, records);
+    }
+    world.run_to(secs(12));
+
+    let told: Vec<_> = world.told_briefly(reader);
+    let told: Vec<_> = told.into_iter().map(|(_, what)| what).collect();
+    assert_eq!(
+        told,
+        ["= One host.local.:80", "- One", "= One host.local.:80"]
+    );
+}
+
+#[test]
+fn one_who_follows_an_instance_that_never_was_is_told_nothing() {
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let instance = InstanceName::from_name(&name(ONE)).unwrap();
+    world.with(reader, |engine, now| {
+        engine.resolve(now, &instance).unwrap()
+    });
+    world.run_to(secs(5));
+
+    world.with(reader, |engine, now| engine.remove_link(now, LINK));
+
+    assert_eq!(world.told_briefly(reader), []);
 }
 
 #[test]

@@ -61,6 +61,8 @@ struct Tracked {
     name: InstanceName,
     interface: Interface,
     listed: bool,
+    /// The user named it: no pointer shows it, and its SRV record alone says that it is there.
+    followed: bool,
     /// Decides which of several places it is reached at.
     lot: u64,
     /// Where it is reached.
@@ -95,12 +97,12 @@ impl Browser {
     /// Starts to follow an instance that is listed on the link of `desk`. A pointer to anything
     /// else is passed over.
     pub(crate) fn list(&mut self, instance: &Name, desk: &mut Desk<'_>) {
-        self.track(instance, Reported::Nothing, desk);
+        self.track(instance, false, desk);
     }
 
     /// Starts to follow an instance that the user named, without reporting it as found.
     pub(crate) fn follow(&mut self, instance: &Name, desk: &mut Desk<'_>) {
-        self.track(instance, Reported::Found, desk);
+        self.track(instance, true, desk);
     }
 
     /// Stops following an instance: its pointer is gone.
@@ -160,7 +162,7 @@ impl Browser {
         }
     }
 
-    fn track(&mut self, instance: &Name, reported: Reported, desk: &mut Desk<'_>) {
+    fn track(&mut self, instance: &Name, followed: bool, desk: &mut Desk<'_>) {
         let Some(name) = InstanceName::from_name(instance) else {
             return;
         };
@@ -171,10 +173,14 @@ impl Browser {
                 name,
                 interface: desk.interface.clone(),
                 listed: false,
+                followed,
                 lot: desk.chance.below(u64::MAX),
                 chosen: None,
                 host: None,
-                reported,
+                reported: match followed {
+                    true => Reported::Found,
+                    false => Reported::Nothing,
+                },
             })
         });
         let tracked = self.tracked.get_mut(place).expect(FILLED);
@@ -213,7 +219,7 @@ impl Browser {
             interface: tracked.interface.clone(),
         };
         if !tracked.listed {
-            let known = tracked.reported != Reported::Nothing;
+            let known = tracked.is_known();
             let removed = known.then(|| Event::Removed(sighting()));
             self.forget(place);
             return (removed, true);
@@ -228,7 +234,12 @@ impl Browser {
             return (None, true);
         };
         let Some(instance) = resolve(tracked, cache, questions) else {
-            return (None, true);
+            let gone = tracked.followed && tracked.chosen.is_none() && tracked.is_known();
+            let removed = gone.then(|| Event::Removed(sighting()));
+            if gone {
+                tracked.reported = Reported::Found;
+            }
+            return (removed, true);
         };
         match &tracked.reported {
             Reported::Resolved(before) if **before == instance => (None, true),
@@ -249,6 +260,17 @@ impl Browser {
         Watcher {
             subscription: self.id,
             role: Role::Detail(place),
+        }
+    }
+}
+
+impl Tracked {
+    /// Tells whether the user was told that it is there.
+    fn is_known(&self) -> bool {
+        match self.reported {
+            Reported::Nothing => false,
+            Reported::Found => !self.followed,
+            Reported::Resolved(_) => true,
         }
     }
 }
