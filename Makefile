@@ -27,21 +27,26 @@ test: need-cargo
 	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop --test conformance_report -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
-	tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
+	tests/keep-log '$(CARGO_TARGET_DIR)/test.log' \
+	    tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
 
 # SEED=n runs the storm of one seed again.
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
 	    $(CARGO) test $(CARGO_OPTIONS) --release --test sim -- --show-output
 
-# In `CI` a skipped test fails: it shows nothing.
+# Runs all tests; LOG=target/test.log takes what `make test` kept instead. In `CI` a skipped test
+# fails: it shows nothing.
+LOG ?=
 conformance: need-cargo
+ifeq ($(LOG),)
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	@echo "running all tests; their output goes to $(CARGO_TARGET_DIR)/conformance.log"
 	@CI=1 CARGO_TERM_COLOR=never tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features \
 	    --no-fail-fast >'$(CARGO_TARGET_DIR)/conformance.log' 2>&1 || echo 'some tests failed'
+endif
 	@$(CARGO) test $(CARGO_OPTIONS) --all-features --quiet --test conformance_report -- \
-	    '$(CARGO_TARGET_DIR)/conformance.log'
+	    '$(or $(LOG),$(CARGO_TARGET_DIR)/conformance.log)'
 
 interop: need-cargo
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
