@@ -6,10 +6,12 @@ CARGO_OPTIONS ?=
 CARGO_TARGET_DIR ?= target
 # How many storms `make sim` runs.
 SEEDS ?= 1000
+# Which part of all changes `make mutants` tries: the first of four, or 0/1 for all.
+SHARD ?= 0/4
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim models conformance interop need-cargo
+.PHONY: help demo test sim models conformance mutants interop need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
@@ -17,6 +19,7 @@ help:
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
 	@echo 'make models    budgets and their kin under every interleaving of a few threads'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
+	@echo 'make mutants   change lines of wire/ and protocol/ one by one: do the tests notice? (hours)'
 	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
 
 demo: need-cargo
@@ -28,7 +31,8 @@ test: need-cargo
 	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop --test conformance_report -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
-	tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
+	tests/keep-log '$(CARGO_TARGET_DIR)/test.log' \
+	    tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features
 
 # SEED=n runs the storm of one seed again.
 sim: need-cargo
@@ -40,14 +44,24 @@ models: need-cargo
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))/models' \
 	    $(CARGO) test $(CARGO_OPTIONS) --manifest-path tests/models/Cargo.toml
 
-# In `CI` a skipped test fails: it shows nothing.
+# Runs all tests; LOG=target/test.log takes what `make test` kept instead. In `CI` a skipped test
+# fails: it shows nothing.
+LOG ?=
 conformance: need-cargo
+ifeq ($(LOG),)
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	@echo "running all tests; their output goes to $(CARGO_TARGET_DIR)/conformance.log"
 	@CI=1 CARGO_TERM_COLOR=never tests/with-namespaces $(CARGO) test $(CARGO_OPTIONS) --all-features \
 	    --no-fail-fast >'$(CARGO_TARGET_DIR)/conformance.log' 2>&1 || echo 'some tests failed'
+endif
 	@$(CARGO) test $(CARGO_OPTIONS) --all-features --quiet --test conformance_report -- \
-	    '$(CARGO_TARGET_DIR)/conformance.log'
+	    '$(or $(LOG),$(CARGO_TARGET_DIR)/conformance.log)'
+
+# The figures of the last run are in src/manual/mutants.md.
+mutants: need-cargo
+	command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants --config tests/mutants.toml --sharding round-robin --shard $(SHARD) \
+	    --output $(CARGO_TARGET_DIR)
 
 interop: need-cargo
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check

@@ -4,6 +4,7 @@
 //! browse. What is asked: how long until every browser knows everything, and what it costs the
 //! link.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -132,8 +133,36 @@ impl fmt::Display for Figures {
              all known {:?} after the last start",
             self.converged
         )?;
-        writeln!(f, "until then:  {}", self.rising)?;
-        writeln!(f, "after that:  {}", self.steady)
+        writeln!(f, "\nuntil then:\n{}", self.rising)?;
+        writeln!(
+            f,
+            "RFC 6762 asks each host for {PUBLISHING_MIN} packets at least, three probes (§8.1) \
+             and two announcements (§8.3), over each family that it has, and allows \
+             {PUBLISHING_MAX} for its names, beside its answers and questions"
+        )?;
+        writeln!(f, "\nafter that:\n{}", self.steady)?;
+        let records = self.size.records_each();
+        writeln!(
+            f,
+            "RFC 6762 allows each host a multicast a second of each of its records (§6), {records} \
+             of them and {} bytes in packets of {MTU} bytes (§17)",
+            records * MTU
+        )
+    }
+}
+
+impl Size {
+    /// Returns how many records a host speaks for: a pointer, SRV and TXT each service, a pointer
+    /// each type, an address and the way back from it.
+    fn records_each(&self) -> usize {
+        let types = (0..self.services_each).map(|k| self.type_of(0, k));
+        let types: BTreeSet<_> = types.collect();
+        self.services_each * 3 + types.len() + 2
+    }
+
+    /// Returns the number of the type of a service.
+    fn type_of(&self, host: usize, service: usize) -> usize {
+        (host + service * 7) % self.types
     }
 }
 
@@ -161,7 +190,7 @@ fn host(n: usize, size: Size) -> Host {
     }
     let mut host = Host::new(name, link);
     for k in 0..size.services_each {
-        let service_type = type_name((n + k * 7) % size.types);
+        let service_type = type_name(size.type_of(n, k));
         let port = u16::try_from(1024 + n).expect("a small crowd");
         let service = Service::new(&format!("Thing {n} of {k}"), &service_type, port);
         let service = service.and_then(|service| service.txt("model", format!("crowd {k}")));
@@ -193,6 +222,15 @@ fn knows_everything(world: &World, size: Size) -> bool {
         resolved.count() == oracle::services(&world.hosts, host, browse).count()
     })
 }
+
+/// Packets that it takes to publish any number of names, if they fit into one each.
+const PUBLISHING_MIN: usize = 5;
+
+/// Packets for the same, with eight announcements. RFC 6762 §8.3.
+const PUBLISHING_MAX: usize = 11;
+
+/// What the link carries in one packet, in bytes.
+const MTU: usize = 1500;
 
 /// All hosts start within this time, as after a power cut.
 const RISE: Duration = Duration::from_secs(10);

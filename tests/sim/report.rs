@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -161,6 +163,24 @@ pub(crate) fn for_each_seed<T: Send>(few: u64, scenario: impl Fn(u64) -> T + Syn
         done.len()
     );
     done.into_iter().filter_map(|(_, ended)| ended).collect()
+}
+
+/// Compares a report with the one that is kept in this folder, to the letter: a seed makes the same
+/// figures everywhere. With `UPDATE=1` it is kept anew, and the change shows in the diff.
+pub(crate) fn compare(file: &str, report: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim");
+    let path = folder.join(file);
+    if std::env::var("UPDATE").as_deref() == Ok("1") {
+        fs::write(&path, report).expect("the folder is ours");
+        return;
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == report,
+        "{} says otherwise; if the change is meant: UPDATE=1 {}\n{kept}",
+        path.display(),
+        "cargo test --test sim crowd, and the same with --release"
+    );
 }
 
 /// Returns the seeds to run: `SEED` alone, or as many as `SEEDS` says.
