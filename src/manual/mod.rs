@@ -5,6 +5,7 @@
 //! - [`architecture`]: the rooms of the house, and one packet's way through it
 //! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
 //! - [`mistakes`]: what others got wrong, and the tests that keep it out here
+//! - [`mutants`]: which changed lines the tests notice
 //! - [`vocabulary`]: what usual words for resources and lifecycle are called here
 
 #[doc = include_str!("architecture.md")]
@@ -18,6 +19,9 @@ pub mod rfc6763 {}
 
 #[doc = include_str!("mistakes.md")]
 pub mod mistakes {}
+
+#[doc = include_str!("mutants.md")]
+pub mod mutants {}
 
 #[doc = include_str!("vocabulary.md")]
 pub mod vocabulary {}

@@ -380,6 +380,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_place_is_its_own_length_and_pointers() {
+        // Labels of 248 bytes, a chain of 120 pointers to them, and names that use the middle.
+        let mut message = b"\x01x".repeat(124);
+        message.push(0);
+        let chain: Vec<u16> = (0..120)
+            .scan(0_u16, |target, _| {
+                let at = u16::try_from(message.len()).unwrap();
+                message.extend((0xC000 | *target).to_be_bytes());
+                *target = at;
+                Some(at)
+            })
+            .collect();
+        let near = chain[1];
+        let names_at = message.len();
+        // Twenty bytes before a place that has 238, and twelve pointers before one that has two.
+        message.extend(b"\x01y".repeat(10));
+        message.extend([0xC0, 10]);
+        let second = message.len();
+        let mut target = near;
+        for _ in 0..12 {
+            let at = u16::try_from(message.len()).unwrap();
+            message.extend((0xC000 | target).to_be_bytes());
+            target = at;
+        }
+        let mut names = CheckedNames::new();
+        let mut check = |at: usize| names.check(&message, at, message.len());
+
+        assert!(check(usize::from(chain[119])).is_ok());
+        assert_eq!(check(names_at).unwrap_err().fault, Fault::NameTooLong);
+        assert!(check(second + 22).is_ok());
+    }
+
+    #[test]
     fn a_name_has_at_most_so_many_pointers() {
         let mut message = vec![1, b'a', 0];
         let mut target = 0_u16;

@@ -300,7 +300,7 @@ pub(super) const TOP_BIT: u16 = 0x8000;
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, NAMES, RecordType, UnknownRecordType};
+    use super::{Class, NAMES, RecordType, Ttl, UnknownRecordType};
 
     #[test]
     fn a_type_that_is_printed_is_read_back() {
@@ -356,6 +356,15 @@ mod tests {
         let names: Vec<_> = pseudo.map(|(_, name)| *name).collect();
 
         assert_eq!(names, ["SIG", "OPT", "TKEY", "TSIG"]);
+    }
+
+    #[test]
+    fn a_number_stands_for_a_type_behind_its_word_alone() {
+        assert_eq!("type65".parse(), Ok(RecordType(65)));
+        for text in ["kind65", "TYPE", "TYPE+1", "65"] {
+            assert!(text.parse::<RecordType>().is_err(), "{text}");
+        }
+        assert_eq!(Ttl(4500).to_string(), "4500 s");
     }
 
     #[test]

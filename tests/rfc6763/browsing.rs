@@ -239,6 +239,24 @@ fn what_goes_is_removed_once_and_found_again_when_it_comes_back() {
 }
 
 #[test]
+fn a_browse_that_pauses_keeps_what_is_true_until_it_goes_on() {
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let id = world.browse(reader, "_http._tcp", Depth::Names);
+    world.with(reader, |engine, _| engine.pause(id));
+    world.say(PEER, &service("One", WEB, "host.local", "192.0.2.9", 80));
+    world.run_to(secs(1));
+    assert_eq!(world.told_briefly(reader), []);
+
+    world.with(reader, |engine, _| engine.resume(id));
+    world.run_to(secs(2));
+
+    let told: Vec<_> = world.told_briefly(reader);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].1, "+ One");
+}
+
+#[test]
 fn a_browse_follows_the_network_of_its_host() {
     // 6763-F-3
     let mut world = World::new(1);
