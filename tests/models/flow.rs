@@ -237,6 +237,21 @@ fn a_reader_gets_every_entry_or_a_gap_and_then_the_end() {
 }
 
 #[test]
+fn an_entry_wakes_every_reader_that_waits() {
+    explore(THREE_THREADS, || {
+        let journal = Journal::new(1, HOUR);
+        let readers = [(); 2].map(|()| {
+            let mut cursor = journal.tail();
+            thread::spawn(move || cursor.next(&Stop::new()))
+        });
+        journal.publish(Instant::now(), 'a');
+
+        let read = readers.map(|reader| reader.join().unwrap());
+        assert_eq!(read, [Ok((1, 'a')); 2]);
+    });
+}
+
+#[test]
 fn a_reader_that_is_stopped_wakes() {
     explore(TWO_THREADS, || {
         let journal = Journal::<u8>::new(1, HOUR);

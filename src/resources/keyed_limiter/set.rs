@@ -33,7 +33,7 @@ impl<K: Copy + Eq> Set<K> {
         let mut candidates = equal_bytes(self.tags, tag_of(hash));
         while candidates != 0 {
             let way = candidates.trailing_zeros() as usize / 8;
-            if self.keys[way].as_ref() == Some(key) {
+            if self.keys[way % WAYS].as_ref() == Some(key) {
                 return Some(way);
             }
             candidates &= candidates - 1;
@@ -66,30 +66,30 @@ impl<K: Copy + Eq> Set<K> {
     pub(crate) fn put(&mut self, way: usize, hash: u64, key: K) {
         let shift = way * 8;
         self.tags = self.tags & !(0xff << shift) | tag_of(hash) << shift;
-        self.keys[way] = Some(key);
-        self.states[way] = State::FULL;
-        self.counts[way] = 0;
+        self.keys[way % WAYS] = Some(key);
+        self.states[way % WAYS] = State::FULL;
+        self.counts[way % WAYS] = 0;
     }
 
     pub(crate) fn vacate(&mut self, way: usize) {
         self.tags &= !(0xff << (way * 8));
-        self.keys[way] = None;
-        self.states[way] = State::FULL;
-        self.counts[way] = 0;
+        self.keys[way % WAYS] = None;
+        self.states[way % WAYS] = State::FULL;
+        self.counts[way % WAYS] = 0;
     }
 
     pub(crate) fn state(&self, way: usize) -> State {
-        self.states[way]
+        self.states[way % WAYS]
     }
 
     #[inline]
     pub(crate) fn state_mut(&mut self, way: usize) -> &mut State {
-        &mut self.states[way]
+        &mut self.states[way % WAYS]
     }
 
     #[inline]
     pub(crate) fn count(&mut self, way: usize) {
-        self.counts[way] += 1;
+        self.counts[way % WAYS] += 1;
     }
 
     /// Returns the keys that stand here, and how often each was checked.

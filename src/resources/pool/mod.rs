@@ -79,6 +79,9 @@ impl<T> Pool<T> {
     }
 
     /// Lends an object, if one is there.
+    ///
+    /// It looks at each once. While others take and give back at the very same moment it may find
+    /// all of them away one after the other, though never all at once.
     #[inline]
     pub fn try_take(&self) -> Option<Loan<T, &Self>> {
         self.take().map(|(object, slot)| Loan {
