@@ -30,7 +30,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         [] => tell_the_story()?,
         [verb, command @ ..] if verb == SUPERVISOR => return be_supervisor(command),
         command => {
-            let ended = start_below_supervisor(command)?.wait()?;
+            let mut supervisor = start_below_supervisor(command)?;
+            // Held until the end: `wait` would close it first, which ends the command.
+            let _pipe = supervisor.stdin.take();
+            let ended = supervisor.wait()?;
             return Ok(exit_code(ended.code().unwrap_or(1)));
         }
     }

@@ -74,7 +74,8 @@ fn supervise_ends_groups_in_every_way() {
 
 #[test]
 fn supervise_gives_the_exit_code_of_its_command() {
-    let mut example = start("supervise", &["sh", "-c", "exit 9"]);
+    // Long enough that the supervisor looks at its pipe before.
+    let mut example = start("supervise", &["sh", "-c", "sleep 0.2; exit 9"]);
 
     assert_eq!(example.finish(SOON).status.code(), Some(9));
 }
