@@ -2,6 +2,7 @@
 
 mod world;
 
+use beacon::Event;
 use beacon::Service;
 use beacon::ServiceType;
 use beacon::Status;
@@ -22,7 +23,9 @@ use beacon::wire::Writer;
 use world::LINK;
 use world::World;
 use world::ip;
+use world::make;
 use world::ms;
+use world::script;
 use world::secs;
 
 /// A service was reported as being probed for when its host got another address, and then never as
@@ -340,6 +343,73 @@ fn a_link_that_was_cut_off_is_probed_and_announced_on_again() {
         .map(|packet| packet.message.is_probe())
         .collect();
     assert_eq!(probes, [true, true, true, false]);
+}
+
+/// A host that lost a tie about its own name, and about nothing else, announced its services with
+/// that name a second before it asked for it again.
+#[test]
+fn no_service_points_to_a_host_name_that_lost_a_tie() {
+    // 6762-8.2-4
+    let mut world = World::new(12);
+    let host = world.host("printer", &["192.0.2.1/24"]);
+    let service = Service::new("Office", "_ipp._tcp", 631).unwrap();
+    world.with(host, |engine, now| engine.register(now, service).unwrap());
+    world.run(ms(300));
+    let theirs = [script::address("printer.local", "192.0.2.9", 120)];
+
+    world.send(script::PEER, &make::probe("printer.local", &theirs).bytes());
+    let tied = world.time();
+    world.run(secs(5));
+
+    let name: Name = "printer.local".parse().unwrap();
+    let sent = world.sent(host, tied);
+    let again = sent.iter().find(|packet| {
+        let mut asked = packet.message.questions.iter();
+        packet.message.is_probe() && asked.any(|question| question.name == name)
+    });
+    let pointed = sent.iter().find(|packet| {
+        let mut records = packet.records();
+        let to_it = |rdata: &Rdata| matches!(rdata, Rdata::Srv(srv) if srv.target == name);
+        packet.message.response && records.any(|record| to_it(&record.rdata))
+    });
+    let (again, pointed) = (again.unwrap().at, pointed.unwrap().at);
+    assert!(again >= tied + secs(1), "{again:?} after {tied:?}");
+    assert!(pointed >= again + ms(750), "{pointed:?} after {again:?}");
+}
+
+/// When nobody asked for a host's addresses any more and it got another one, those that were held
+/// were kept fresh and the other was passed over: who then asked was told of half of them.
+#[test]
+fn a_unique_set_that_nobody_asks_for_is_kept_whole_or_not_at_all() {
+    // 6762-10.2-1
+    let mut world = World::new(11);
+    let reader = world.host("reader", &["192.0.2.2/24"]);
+    let printer = script::service(
+        "Office",
+        "_ipp._tcp.local",
+        "printer.local",
+        "192.0.2.9",
+        631,
+    );
+    let moved = ["192.0.2.9", "192.0.2.10"]
+        .map(|address| script::unique(script::address("printer.local", address, 120)));
+    let browse = world.browse(reader, "_ipp._tcp", Depth::Resolved);
+    world.run(secs(1));
+    world.say(script::PEER, &printer);
+    world.run(secs(2));
+
+    world.stop(reader, browse);
+    world.say(script::PEER, &moved);
+    world.run(secs(2));
+    world.browse(reader, "_ipp._tcp", Depth::Resolved);
+    world.run(secs(1));
+
+    let told = world.told(reader);
+    let resolved = told.iter().filter_map(|(_, event)| match event {
+        Event::Resolved(instance) => Some(instance.addresses.len()),
+        _ => None,
+    });
+    assert_eq!(resolved.collect::<Vec<_>>(), [1, 2]);
 }
 
 fn response(record: &Record) -> Vec<u8> {

@@ -158,7 +158,9 @@ impl Oracle {
             };
             for (target, span) in &mut known.targets {
                 let mut listed = message.answers();
-                let same = |record: &RecordRef<'_>| record.name() == question.name();
+                let same = |record: &RecordRef<'_>| {
+                    record.name() == question.name() && record.class() == Class::IN
+                };
                 if listed.any(|record| same(&record) && points_to(&record, target)) {
                     continue;
                 }

@@ -509,8 +509,10 @@ const SOON: Duration = Duration::from_secs(130);
 /// By then every pointer of the storm is forgotten, whoever left it. RFC 6762 §10.
 const FORGOTTEN: Duration = Duration::from_secs(4510);
 
-/// An announcement waits for the one-second limit, and what it replaces stays for a second more.
-const KNOWN: Duration = Duration::from_millis(2500);
+/// An announcement waits for the one-second limit, and what it replaces stays for a second more. On
+/// a link without delays the first may come just a second after what it replaces was said, which
+/// does not count as older (RFC 6762 §10.2); then the second does it, 1.1 seconds later.
+const KNOWN: Duration = Duration::from_millis(3600);
 
 /// Every host that wants a name loses it to every other at most, with a tie of a second each time.
 const WON: Duration = Duration::from_secs(20);

@@ -222,6 +222,12 @@ impl Cache {
         !self.index.at(folded).is_empty()
     }
 
+    /// Tells whether anything of this name and type is held.
+    pub(crate) fn has_set(&self, folded: &[u8], record_type: RecordType) -> bool {
+        let mut held = self.at(folded);
+        held.any(|(_, cached)| cached.record().record_type() == record_type)
+    }
+
     /// Returns the place of a record that says the same as one in a message.
     pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<u32> {
         let folded = heard.name().folded();

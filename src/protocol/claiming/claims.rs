@@ -71,6 +71,12 @@ impl Claims {
         self.begin_at(name, now + DEFER_DELAY);
     }
 
+    /// Holds a claim back that was won: it stays contestable, and is won again a little later.
+    pub(crate) fn hold(&mut self, name: NameId, now: Instant) {
+        self.probes.insert(name, PROBES);
+        self.timers.set(name, now + PROBE_INTERVAL);
+    }
+
     pub(crate) fn cancel(&mut self, name: NameId) {
         self.probes.remove(&name);
         self.timers.cancel(name);

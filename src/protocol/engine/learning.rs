@@ -17,6 +17,7 @@ use crate::protocol::link::LinkId;
 use crate::wire::Class;
 use crate::wire::Message;
 use crate::wire::RecordRef;
+use crate::wire::RecordType;
 
 impl Engine {
     /// Takes in the records that somebody here asks for.
@@ -45,7 +46,8 @@ impl Engine {
     }
 
     /// Takes in one record, the `n`th of its message, if somebody here asks for it or it is held
-    /// from the time when somebody did.
+    /// from the time when somebody did. A unique set that is held is held whole: who asks again
+    /// takes it for all that there is. Pointers are shared whatever bit they have, and asked for.
     fn learn_one(&mut self, arrival: &Arrival, heard: &RecordRef<'_>, n: usize, heed: &mut Heed) {
         let Some(state) = self.links.get_mut(&arrival.link) else {
             return;
@@ -58,9 +60,13 @@ impl Engine {
         if state.cache.has_name(&folded) {
             heed.held.insert(n);
         }
-        let wanted = state.questions.wants(&folded, record_type);
-        if !wanted && (!heed.held.contains(n) || state.cache.find(heard).is_none()) {
-            return;
+        if !state.questions.wants(&folded, record_type) {
+            let held = heed.held.contains(n);
+            let unique = heard.cache_flush() && record_type != RecordType::PTR;
+            let of_held_set = unique && state.cache.has_set(&folded, record_type);
+            if !held || !of_held_set && state.cache.find(heard).is_none() {
+                return;
+            }
         }
         heed.taken.insert(n);
         let now = self.tools.now;

@@ -27,6 +27,7 @@ use crate::protocol::zone::Draft;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
+use crate::wire::Rdata;
 use crate::wire::Writer;
 
 /// Everything about one link.
@@ -165,7 +166,8 @@ impl LinkState {
     /// Does what is due at the time of `tools`.
     pub(crate) fn handle_timeout(&mut self, tools: &mut Tools) -> Progress {
         let now = tools.now;
-        let due = self.claims.take_due(now);
+        let mut due = self.claims.take_due(now);
+        due.won.retain(|name| !self.is_early(*name, now));
         if !due.probe.is_empty() {
             let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
             claiming::write(&self.link, &self.zone, &due.probe, writer, outbox);
@@ -185,6 +187,24 @@ impl LinkState {
         self.responder
             .handle_timeout(now, &self.link, &mut self.zone, writer, outbox);
         progress
+    }
+
+    /// Tells whether a name that nobody defended leads to a host name that is still being claimed,
+    /// as after a tie about that one alone. Then it is held back: to point to what another may win
+    /// is to be taken back a moment later.
+    fn is_early(&mut self, name: NameId, now: Instant) -> bool {
+        let mut unique = self.zone.unique_at(name);
+        let is_early = unique.any(|own| match &own.record.rdata {
+            Rdata::Srv(srv) => {
+                let target = self.zone.find(&srv.target.folded());
+                target.is_some_and(|target| self.claims.contains(target))
+            }
+            _ => false,
+        });
+        if is_early {
+            self.claims.hold(name, now);
+        }
+        is_early
     }
 
     /// Asks what is due, and returns the places of the questions that were asked, by us or by a
