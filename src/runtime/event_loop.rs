@@ -85,8 +85,8 @@ impl EventLoop {
             self.handle_commands(now);
             self.handle_due(now);
             self.apply(&mut conveyor);
-            let over_rate = &self.board.over_rate;
-            self.network.receive(&mut intakes, &mut conveyor, over_rate);
+            self.network
+                .receive(&mut intakes, &mut conveyor, &self.board);
             self.slots.set(conveyor.in_flight());
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);

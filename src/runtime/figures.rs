@@ -34,8 +34,8 @@ pub struct Figures {
     pub truncated: u64,
     /// Packets discarded because they came by no interface or for no group of ours.
     pub misdirected: u64,
-    /// Packets dropped unread because their source had more than its share of slots while these ran
-    /// out.
+    /// Packets dropped unread because their source had more than its share: of the packets of a
+    /// second, or of the slots while these ran out.
     pub over_share: u64,
     /// Packets dropped unread because more came by one link than are taken in a second.
     pub over_rate: u64,

@@ -95,8 +95,8 @@ impl Handle {
             names => Selection::Names(names.clone()),
         };
         let board = Arc::new(Board::default());
-        let rate = config.limits.packets_per_second;
-        let mut network = Network::open(config.families, selection, rate, &board.net)?;
+        let limits = &config.limits;
+        let mut network = Network::open(config.families, selection, limits, &board.net)?;
         network
             .register(&poll)
             .map_err(system("poll the sockets"))?;

@@ -14,6 +14,7 @@
 //! - `bounds`: the budgets of what runs
 //! - `figures`: what is counted on the way
 //! - `publications`: how records stand that were published by hand
+//! - `rates`: how many packets are taken in
 //! - `shares`: fair shares of the slots while they run out
 //! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
@@ -29,6 +30,7 @@ mod handle;
 mod level;
 mod network;
 mod publications;
+mod rates;
 mod shares;
 mod sleep;
 mod subscribers;

@@ -356,8 +356,8 @@ impl Cache {
             .is_some_and(|held| *held >= self.source_share)
     }
 
-    /// Tells whether this is the address of a host that has as many here as one may have, those that
-    /// are about to go included.
+    /// Tells whether this is the address of a host that has as many here as one may have, those
+    /// that are about to go included.
     fn is_host_full(&self, folded: &[u8], record_type: RecordType) -> bool {
         let is_address = |held| matches!(held, RecordType::A | RecordType::AAAA);
         let held = |cached: &Cached| is_address(cached.record().record_type());
