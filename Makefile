@@ -23,7 +23,7 @@ help:
 	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
 
 demo: need-cargo
-	$(CARGO) run $(CARGO_OPTIONS) --release --example demo
+	$(CARGO) run $(CARGO_OPTIONS) --example demo
 
 # `--test …` beside `--all-targets`, because `cargo test` leaves those out on purpose.
 test: need-cargo
@@ -37,7 +37,7 @@ test: need-cargo
 # SEED=n runs the storm of one seed again.
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
-	    $(CARGO) test $(CARGO_OPTIONS) --release --test sim -- --show-output
+	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --test sim -- --show-output
 
 # With other atomics and locks, so the library is built once more, in a folder of its own.
 models: need-cargo
