@@ -23,7 +23,9 @@ use crate::support::Process;
 #[test]
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
-    for verb in ["publish", "browse", "resolve", "lookup"] {
+    for verb in [
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query",
+    ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 
         let help = run(&[verb, "--help"]);
@@ -43,6 +45,7 @@ fn each_verb_tells_what_it_takes() {
         );
     }
     assert!(stdout(&run(&["browse", "--help"])).contains("--no-resolve"));
+    assert!(stdout(&run(&["query", "--help"])).contains("--follow"));
 }
 
 #[test]
@@ -350,6 +353,9 @@ fn what_is_not_found_in_time_ends_with_1() {
         &["browse", &kind][..],
         &["resolve", "A", &kind],
         &["lookup", &host],
+        &["reverse", "192.0.2.99"],
+        &["query", &host, "A"],
+        &["query", &host, "--follow"],
     ] {
         let common = ["--interface", "lo", "--timeout", "0.3"];
         let in_vain = run(&[arguments, &common].concat());
@@ -368,12 +374,16 @@ fn what_is_not_found_in_time_ends_with_1() {
 fn a_signal_ends_a_wait_with_1_and_what_runs_until_told_with_0() {
     let kind = service_type('h');
     let host = format!("nobody{}", process::id());
-    let cases: [(&[&str], i32); 5] = [
+    let cases: [(&[&str], i32); 9] = [
         (&["publish", "Brief", &kind, "80"], 0),
         (&["browse", &kind], 0),
         (&["browse", &kind, "--timeout", "60"], 1),
         (&["resolve", "Nobody", &kind], 1),
         (&["lookup", &host], 1),
+        (&["types"], 0),
+        (&["reverse", "192.0.2.99"], 1),
+        (&["query", &host], 1),
+        (&["query", &host, "--follow"], 0),
     ];
     for (arguments, code) in cases {
         let mut process = start(&[arguments, &["-vvv"]].concat());

@@ -1,15 +1,16 @@
 //! The command: from what was typed to an exit code.
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
-//! - [`publish`], [`run`], [`browse`], [`resolve`], [`lookup`]: the verbs
+//! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`]: the verbs
 //! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks
 //! - [`interrupt`]: signals, and a reader that went away
-//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`]: what it writes
+//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
 //! - [`exit`]: why a verb ended, and the exit code for it
 
 mod args;
 mod browse;
+mod data;
 mod exit;
 mod interrupt;
 mod json;
@@ -18,11 +19,13 @@ mod lookup;
 mod output;
 mod plan;
 mod publish;
+mod query;
 mod resolve;
 mod run;
 mod stage;
 mod supervisor;
 mod text;
+mod types;
 
 use std::process::ExitCode;
 
@@ -71,7 +74,10 @@ fn carry_out(plan: &Plan) -> Result<Outcome, Ended> {
         Task::Supervise(_) => unreachable!("it needs no link"),
         Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
         Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
+        Task::Types => types::run(&beacon, &mut stage),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
+        Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
+        Task::Query(question) => query::run(&beacon, &mut stage, question),
     };
     let written = stage.finish();
     let outcome = outcome?;

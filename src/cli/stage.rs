@@ -58,8 +58,22 @@ impl Stage {
 
     /// Waits for the next thing that comes from the library.
     pub(crate) fn wait<T>(&mut self, library: &Receiver<T>) -> Result<T, Ended> {
+        let thing = self.wait_until(library, &never())?;
+        Ok(thing.expect("what never comes is not waited for"))
+    }
+
+    /// Waits for the next thing that comes from the library, and for no longer than until `enough`.
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        library: &Receiver<T>,
+        enough: &Receiver<Instant>,
+    ) -> Result<Option<T>, Ended> {
         let ended = select! {
-            recv(library) -> news => return news.map_err(|_| Error::Stopped.into()),
+            recv(library) -> news => return match news {
+                Ok(news) => Ok(Some(news)),
+                Err(_) => Err(Error::Stopped.into()),
+            },
+            recv(enough) -> _ => return Ok(None),
             recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
             recv(self.timer) -> _ => self.timed_out(),
         };
