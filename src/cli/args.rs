@@ -291,7 +291,11 @@ Exit codes:
   2      the command line is wrong
   3      the system refused
   128+n  forced by a second signal n
-`run` ends with the exit code of its command.";
+`run` ends with the exit code of its command.
+
+Signals:
+  SIGINT, SIGTERM, SIGHUP  end it in order: goodbyes are sent; a second one ends it at once
+  SIGUSR1                  shows on standard error how things stand";
 
 #[cfg(test)]
 mod tests {
