@@ -37,6 +37,9 @@ fn follow(beacon: &Beacon, stage: &mut Stage, found: &mut bool) -> Result<Infall
                 service_type,
                 interface,
             } => stage.say(Line::TypeRemoved(&service_type, &interface))?,
+            TypeEvent::Lagged => {
+                log::info!("the reader is slow; changes in between were left out");
+            }
             // What a later library tells besides has no line yet.
             _ => {}
         }
