@@ -27,6 +27,7 @@ use crate::runtime::conveyor::Conveyor;
 use crate::runtime::figures::Board;
 use crate::runtime::handle::Door;
 use crate::runtime::level::Level;
+use crate::runtime::lookout::Lookout;
 use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
@@ -46,6 +47,7 @@ pub(crate) struct EventLoop {
     /// The slots in use.
     slots: Level,
     board: Arc<Board>,
+    lookout: Lookout,
 }
 
 impl EventLoop {
@@ -58,6 +60,7 @@ impl EventLoop {
         bounds: &Bounds,
         board: &Arc<Board>,
     ) -> Self {
+        let lookout = Lookout::new(engine.resources(), &board.warnings, Instant::now());
         Self {
             poll,
             network,
@@ -68,6 +71,7 @@ impl EventLoop {
             sleep: Sleep::new(),
             slots: Level::new(&bounds.slots),
             board: Arc::clone(board),
+            lookout,
         }
     }
 
@@ -91,6 +95,7 @@ impl EventLoop {
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
             self.transmit(now);
+            self.lookout.look(now);
             self.board.note_turn(now.elapsed(), self.engine.counts());
         };
         self.farewell(&mut events, deadline)

@@ -9,6 +9,7 @@ use crate::meter::Counter;
 use crate::meter::Histogram;
 use crate::net::Meters;
 use crate::protocol::Counts;
+use crate::runtime::lookout::Warnings;
 
 /// What was counted since the start. Nothing is lost without a count.
 ///
@@ -60,6 +61,7 @@ pub(crate) struct Board {
     pub(crate) over_rate: Counter,
     /// How long each turn of the loop kept it from what came meanwhile.
     pub(crate) turn_microseconds: Histogram,
+    pub(crate) warnings: Arc<Warnings>,
     /// What the protocol had counted at the end of a turn.
     counts: Mutex<Counts>,
 }

@@ -8,6 +8,7 @@
 //! - `event_loop`: one turn after the other
 //! - `conveyor`: slots, readers and the order of receipt
 //! - `level`: what is in use, as its budget shows it
+//! - `lookout`: what becomes too much, told once
 //! - `network`: sockets and interfaces, as the engine knows them
 //! - `subscribers`: from the engine to the readers of events
 //! - `deadline`: what a caller's patience comes to
@@ -28,6 +29,7 @@ mod event_loop;
 mod figures;
 mod handle;
 mod level;
+mod lookout;
 mod network;
 mod publications;
 mod rates;

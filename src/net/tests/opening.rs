@@ -43,6 +43,23 @@ fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
 }
 
 #[test]
+fn a_megabyte_waits_to_be_received_or_as_much_as_the_system_allows() {
+    // Outside, since a namespace need not show it.
+    let most = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    in_namespace(move || {
+        for family in Family::ALL {
+            let socket = MulticastSocket::open(family)?;
+
+            // The kernel doubles what it grants, for its own overhead.
+            let granted = SockRef::from(&socket).recv_buffer_size()?;
+            assert_eq!(granted, 2 * most.min(1 << 20));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn groups_that_others_joined_are_not_asked_for() {
     in_namespace(|| {
         let v4 = MulticastSocket::open(Family::V4)?;
