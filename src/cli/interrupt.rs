@@ -50,13 +50,33 @@ pub(crate) struct Interrupts {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Interrupts {
-    /// Starts to listen.
-    pub(crate) fn listen() -> io::Result<Self> {
+/// The signals as they are caught, before anybody listens: they wait for who does.
+#[derive(Debug)]
+pub(crate) struct Caught {
+    signals: UnixStream,
+    forced: Arc<AtomicBool>,
+}
+
+impl Caught {
+    /// Begins to catch them. What comes before this ends the process, so it is the first thing that
+    /// the process does.
+    pub(crate) fn first() -> io::Result<Self> {
         let (signals, writer) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
         let forced = catch_signals(&writer)?;
+        Ok(Self { signals, forced })
+    }
 
+    /// Lets each end the process at once, where nobody is going to listen.
+    pub(crate) fn force(&self) {
+        self.forced.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Interrupts {
+    /// Starts to listen.
+    pub(crate) fn listen(caught: Caught) -> io::Result<Self> {
+        let Caught { signals, forced } = caught;
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), STOP)?;
         let mut watched = Watched {
@@ -166,8 +186,9 @@ fn catch_signals(writer: &UnixStream) -> io::Result<Arc<AtomicBool>> {
     let forced = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let code = SIGNAL_CODE + signal;
-        let _: SigId = flag::register_conditional_shutdown(signal, code, Arc::clone(&forced))?;
+        // First what takes note of it: between the two a signal would be caught and lost.
         let _: SigId = low_level::pipe::register(signal, writer.try_clone()?)?;
+        let _: SigId = flag::register_conditional_shutdown(signal, code, Arc::clone(&forced))?;
     }
     Ok(forced)
 }
@@ -201,7 +222,7 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{Interrupts, SAME_SIGNAL};
+    use super::{Caught, Interrupts, SAME_SIGNAL};
     use crate::cli::exit::Ended;
 
     #[test]
@@ -247,7 +268,7 @@ mod tests {
 
     /// What the test above runs in a process of its own: a verb that hangs.
     fn listen_and_hang() -> ! {
-        let interrupts = Interrupts::listen().unwrap();
+        let interrupts = Interrupts::listen(Caught::first().unwrap()).unwrap();
         println!("listening");
         assert!(matches!(interrupts.news().recv(), Ok(Ended::Signalled)));
         println!("told");

@@ -24,6 +24,7 @@ mod stage;
 mod supervisor;
 mod text;
 
+use std::io;
 use std::process::ExitCode;
 
 use beacon::Beacon;
@@ -33,6 +34,7 @@ use clap::Parser;
 use crate::cli::args::Args;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
+use crate::cli::interrupt::Caught;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::plan::Plan;
 use crate::cli::plan::Task;
@@ -40,26 +42,30 @@ use crate::cli::stage::Stage;
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    let caught = Caught::first();
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return exit::show_usage(&error),
+        Err(error) => {
+            // Whoever does not read the help can be left at once.
+            caught.iter().for_each(Caught::force);
+            return exit::show_usage(&error);
+        }
     };
     start_log(args.verbosity());
     let ended = Plan::read(args)
         .map_err(Ended::Failed)
-        .and_then(|plan| carry_out(&plan));
+        .and_then(|plan| carry_out(&plan, caught));
     exit::tell(&ended)
 }
 
-fn carry_out(plan: &Plan) -> Result<Outcome, Ended> {
+fn carry_out(plan: &Plan, caught: io::Result<Caught>) -> Result<Outcome, Ended> {
     if let Task::Supervise(command) = &plan.task {
         let doing = "run the command";
         let code = supervisor::supervise(command);
         let code = code.map_err(|source| Error::System { doing, source })?;
         return Ok(Outcome::Command(code));
     }
-    // Before anything else, so that a signal during the start is not the end of the process.
-    let interrupts = Interrupts::listen().map_err(|source| {
+    let interrupts = caught.and_then(Interrupts::listen).map_err(|source| {
         let doing = "listen for signals";
         Error::System { doing, source }
     })?;
