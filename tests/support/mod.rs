@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod avahi;
+mod ear;
 mod flood;
 mod lab;
 mod namespace;
@@ -11,6 +12,7 @@ mod process;
 mod speaker;
 mod watch;
 
+pub(crate) use ear::Ear;
 pub(crate) use flood::Flood;
 pub(crate) use lab::Families;
 pub(crate) use lab::Host;
