@@ -6,6 +6,7 @@
 mod avahi;
 mod ear;
 mod flood;
+mod forger;
 mod lab;
 mod namespace;
 mod process;
@@ -14,6 +15,7 @@ mod watch;
 
 pub(crate) use ear::Ear;
 pub(crate) use flood::Flood;
+pub(crate) use forger::Forger;
 pub(crate) use lab::Families;
 pub(crate) use lab::Host;
 pub(crate) use lab::INTERFACE;
