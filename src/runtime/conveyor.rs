@@ -108,17 +108,24 @@ impl Crew<'_> {
 
     fn read_all<'slab>(&self, work: &Receiver<Datagram<'slab>>, done: &Sender<Datagram<'slab>>) {
         self.roll.sign();
-        log::trace!("a reader starts");
+        // The logger is the user's, and may panic too.
+        self.contain(|| log::trace!("a reader starts"));
         let mut names = CheckedNames::new();
         for datagram in work {
             let frame = &mut datagram.slot.frame;
-            if catch_unwind(AssertUnwindSafe(|| (self.read)(frame, &mut names))).is_err() {
-                self.panics.increment();
-            }
+            self.contain(|| (self.read)(frame, &mut names));
             if done.send(datagram).is_err() {
                 return;
             }
             self.bell.ring();
+        }
+    }
+
+    /// Does work whose panic is counted and not the end of the reader: slots that wait for a reader
+    /// who is gone never come back.
+    fn contain(&self, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.panics.increment();
         }
     }
 }

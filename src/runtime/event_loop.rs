@@ -281,13 +281,19 @@ impl EventLoop {
             self.undo(gone, now);
         }
         self.engine.shutdown(now);
+        let refused = &self.board.net.send_failed;
+        let refused_before = refused.value();
         loop {
             let now = Instant::now();
             self.network.flush(&self.poll, now);
             // One at a time: what the engine still has is not pushed out of a full queue.
             while self.network.waiting() == 0 {
                 let Some(transmit) = self.engine.poll_transmit() else {
-                    return Ok(());
+                    return if refused.value() == refused_before {
+                        Ok(())
+                    } else {
+                        Err("the system refused to send some of them")
+                    };
                 };
                 self.network.send(&transmit, now);
             }

@@ -4,14 +4,18 @@
 #![allow(dead_code, unused_imports)]
 
 mod avahi;
+mod ear;
 mod flood;
+mod forger;
 mod lab;
 mod namespace;
 mod process;
 mod speaker;
 mod watch;
 
+pub(crate) use ear::Ear;
 pub(crate) use flood::Flood;
+pub(crate) use forger::Forger;
 pub(crate) use lab::Families;
 pub(crate) use lab::Host;
 pub(crate) use lab::INTERFACE;

@@ -143,6 +143,11 @@ impl Process {
         self.wait_from(Instant::now(), within)
     }
 
+    /// Returns its process id, which is its own until the end of this.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Panics with everything it said if it has ended.
     pub(crate) fn assert_running(&mut self) {
         match self.child.try_wait() {
