@@ -24,6 +24,7 @@ use beacon::wire::CheckedNames;
 use beacon::wire::Class;
 use beacon::wire::Frame;
 use beacon::wire::Header;
+use beacon::wire::Message;
 use beacon::wire::Name;
 use beacon::wire::Rdata;
 use beacon::wire::Record;
@@ -91,13 +92,18 @@ impl Crowded {
 
     /// Takes in a message and takes out what follows at once.
     pub(crate) fn hear(&mut self, said: &Said) -> Outcome {
+        let message = said.frame.message().expect("it was checked");
+        self.hear_from(said.source, &message)
+    }
+
+    /// Takes in a message of any origin.
+    pub(crate) fn hear_from(&mut self, source: SocketAddr, message: &Message<'_>) -> Outcome {
         let arrival = Arrival {
             link: LINK,
-            source: said.source,
+            source,
             destination: GROUP.into(),
         };
-        let message = said.frame.message().expect("it was checked");
-        self.engine.handle_message(self.now, &arrival, &message);
+        self.engine.handle_message(self.now, &arrival, message);
         self.take_out()
     }
 
@@ -196,6 +202,10 @@ pub(crate) fn question(asked: &str, record_type: RecordType) -> Said {
 }
 
 impl Said {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.frame.bytes()
+    }
+
     fn new(bytes: &[u8], source: Ipv4Addr) -> Self {
         let mut frame = Frame::new();
         frame.bytes_mut()[..bytes.len()].copy_from_slice(bytes);

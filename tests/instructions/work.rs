@@ -110,9 +110,9 @@ fn learn() -> Work {
 
 /// Hears of services that nobody here asks for.
 fn pass_over() -> Work {
-    let foreign: Vec<Said> = (0..100)
-        .map(|n| announcement("_ftp._tcp", n, TTL))
-        .collect();
+    let first = CACHED / RECORDS_EACH;
+    let foreign = first..first + 100;
+    let foreign: Vec<Said> = foreign.map(|n| announcement("_ftp._tcp", n, TTL)).collect();
     let mut crowded = Crowded::new(1, CACHED);
     Box::new(move |n| {
         crowded.pass(STEP);
