@@ -52,6 +52,7 @@ use crowded::Crowded;
 use crowded::RECORDS_EACH;
 use crowded::TTL;
 use crowded::announcement;
+use crowded::maze;
 use support::Families;
 use support::Host;
 use support::INTERFACE;
@@ -278,36 +279,9 @@ fn hostile() -> Vec<Vec<u8>> {
         let byte = |at| u8::try_from(byte(at)).expect("below 251");
         (0..PACKET_BYTES).map(byte).collect()
     };
-    (0..16).flat_map(|n| [maze(), junk(n)]).collect()
-}
-
-/// Writes a response of which every record's name goes through a hundred pointers.
-fn maze() -> Vec<u8> {
-    let mut bytes = vec![0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    // The first record is of a type that nobody knows, so that anything may stand in it.
-    bytes.extend([0, 0xff, 0x00, 0, 1, 0, 0, 0, 120]);
-    let chain = 12 + 9 + 2;
-    bytes.extend(u16::to_be_bytes(4 * HOPS));
-    bytes.extend([1, b'a', 0, 0]);
-    for hop in 1..HOPS {
-        let before = 0xc000 | (chain + 4 * (hop - 1));
-        bytes.extend([1, b'a']);
-        bytes.extend(before.to_be_bytes());
-    }
-    let last = 0xc000 | (chain + 4 * (HOPS - 1));
-    let mut records: u16 = 1;
-    while bytes.len() + 16 <= PACKET_BYTES {
-        bytes.extend(last.to_be_bytes());
-        bytes.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 1]);
-        records += 1;
-    }
-    bytes[6..8].copy_from_slice(&records.to_be_bytes());
-    let mut frame = Frame::new();
-    frame.bytes_mut()[..bytes.len()].copy_from_slice(&bytes);
-    frame.received(bytes.len());
-    let checked = frame.check(&mut CheckedNames::new());
-    assert_eq!(checked, Ok(()), "it is a message, though a nasty one");
-    bytes
+    (0..16)
+        .flat_map(|n| [maze(PACKET_BYTES).bytes().to_vec(), junk(n)])
+        .collect()
 }
 
 /// Returns the threads of this process: their names, and the nanoseconds that each ran.
@@ -345,9 +319,6 @@ const BATCH: usize = 32;
 
 /// Fits one frame of Ethernet.
 const PACKET_BYTES: usize = 1400;
-
-/// Labels of the names in a maze: 255 bytes with their lengths.
-const HOPS: u16 = 126;
 
 const PACKETS_A_MILLISECOND: usize = 20;
 const MILLISECONDS: u64 = 2000;

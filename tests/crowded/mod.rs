@@ -201,6 +201,31 @@ pub(crate) fn question(asked: &str, record_type: RecordType) -> Said {
     Said::new(writer.bytes(), NEIGHBOURS)
 }
 
+/// Writes a response of so many bytes, of which every record's name goes through a hundred
+/// pointers.
+pub(crate) fn maze(bytes_max: usize) -> Said {
+    let mut bytes = vec![0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // The first record is of a type that nobody knows, so that anything may stand in it.
+    bytes.extend([0, 0xff, 0x00, 0, 1, 0, 0, 0, 120]);
+    let chain = 12 + 9 + 2;
+    bytes.extend(u16::to_be_bytes(4 * HOPS));
+    bytes.extend([1, b'a', 0, 0]);
+    for hop in 1..HOPS {
+        let before = 0xc000 | (chain + 4 * (hop - 1));
+        bytes.extend([1, b'a']);
+        bytes.extend(before.to_be_bytes());
+    }
+    let last = 0xc000 | (chain + 4 * (HOPS - 1));
+    let mut records: u16 = 1;
+    while bytes.len() + 16 <= bytes_max {
+        bytes.extend(last.to_be_bytes());
+        bytes.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 1]);
+        records += 1;
+    }
+    bytes[6..8].copy_from_slice(&records.to_be_bytes());
+    Said::new(&bytes, NEIGHBOURS)
+}
+
 impl Said {
     pub(crate) fn bytes(&self) -> &[u8] {
         self.frame.bytes()
@@ -223,6 +248,9 @@ impl Said {
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }
+
+/// Labels of the names in a maze: 255 bytes with their lengths.
+const HOPS: u16 = 126;
 
 const LINK: LinkId = LinkId(2);
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

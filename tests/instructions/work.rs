@@ -20,6 +20,7 @@ use crate::crowded::RECORDS_EACH;
 use crate::crowded::Said;
 use crate::crowded::TTL;
 use crate::crowded::announcement;
+use crate::crowded::maze;
 use crate::crowded::question;
 
 /// Something to do so many times in a row.
@@ -56,6 +57,7 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("apply refresh", CACHED / RECORDS_EACH, refresh),
         Piece::new("apply new", 50, learn),
         Piece::new("apply irrelevant", 100, pass_over),
+        Piece::new("apply maze", 20, wander),
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
         Piece::new("answer not ours", 100, answer_none),
@@ -118,6 +120,16 @@ fn pass_over() -> Work {
         crowded.pass(STEP);
         assert_eq!(crowded.hear(&foreign[n]), Outcome::default());
         assert_eq!(crowded.engine.cached_records(), CACHED);
+    })
+}
+
+/// Hears of nothing, by names that are as long as they can be.
+fn wander() -> Work {
+    let maze = maze(1400);
+    let mut crowded = Crowded::new(1, CACHED);
+    Box::new(move |_| {
+        crowded.pass(STEP);
+        assert_eq!(crowded.hear(&maze), Outcome::default());
     })
 }
 
