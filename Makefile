@@ -11,13 +11,14 @@ SHARD ?= 0/4
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim models conformance mutants interop need-cargo
+.PHONY: help demo test sim models instructions conformance mutants interop need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
 	@echo 'make models    budgets and their kin under every interleaving of a few threads'
+	@echo 'make instructions  what messages cost, counted by valgrind and compared with what is kept'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make mutants   change lines of wire/ and protocol/ one by one: do the tests notice? (hours)'
 	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
@@ -43,6 +44,12 @@ sim: need-cargo
 models: need-cargo
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))/models' \
 	    $(CARGO) test $(CARGO_OPTIONS) --manifest-path tests/models/Cargo.toml
+
+# UPDATE=1 keeps what was counted. As root where valgrind is missing.
+UPDATE ?=
+instructions: need-cargo
+	tests/instructions/set-up
+	UPDATE=$(UPDATE) $(CARGO) test $(CARGO_OPTIONS) --release --test instructions
 
 # Runs all tests; LOG=target/test.log takes what `make test` kept instead. In `CI` a skipped test
 # fails: it shows nothing.
