@@ -11,6 +11,7 @@ mod process;
 mod speaker;
 mod watch;
 
+pub(crate) use avahi::Avahi;
 pub(crate) use flood::Flood;
 pub(crate) use lab::Families;
 pub(crate) use lab::Host;
@@ -22,5 +23,6 @@ pub(crate) use process::Process;
 pub(crate) use speaker::Offer;
 pub(crate) use speaker::Speaker;
 pub(crate) use speaker::beacon;
+pub(crate) use speaker::mdns_sd;
 pub(crate) use watch::Sighting;
 pub(crate) use watch::Watch;

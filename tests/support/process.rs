@@ -69,6 +69,11 @@ impl Process {
         }
     }
 
+    /// Returns its process id, for `/proc`.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the first line in which `judge` sees something, and returns what it saw.
     ///
     /// Lines that were passed over stay to be asked for; a line is returned once.

@@ -1,0 +1,46 @@
+//! Beacon on real sockets, with mdns-sd and Avahi beside it in the same run.
+//!
+//! Every measured program stands on a link of its own, in network namespaces (so this wants root),
+//! and they take turns: Beacon, mdns-sd, Avahi, the floor, Beacon, … Each figure is the median of
+//! all rounds, with the least and the most beside it. `make bench` runs this.
+//!
+//! ```text
+//! ROUNDS=n   how many rounds; 5 unless told otherwise
+//! ONLY=part  responder, browse, flood, idle or life alone
+//! ```
+//!
+//! - [`subject`]: who is measured; [`roles`]: this program itself, as one of them
+//! - [`packets`], [`asker`]: the traffic
+//! - [`responder`]: the parts
+//! - [`usage`]: what a process has used; [`table`]: what comes of it
+
+mod asker;
+mod packets;
+mod responder;
+mod roles;
+mod subject;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod table;
+mod usage;
+
+use std::env;
+
+use crate::table::Table;
+
+fn main() {
+    if roles::play() {
+        return;
+    }
+    let rounds = env::var("ROUNDS").map_or(5, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let only = env::var("ONLY").ok().filter(|only| !only.is_empty());
+    let mut table = Table::default();
+    for (name, measure) in PARTS {
+        if only.as_deref().is_none_or(|only| only == name) {
+            measure(rounds, &mut table);
+        }
+    }
+    println!("{}", table.markdown());
+}
+
+const PARTS: [(&str, fn(usize, &mut Table)); 1] = [("responder", responder::measure)];

@@ -1,0 +1,102 @@
+//! What this program does when it runs itself again, in a network namespace, to be measured.
+
+use std::env;
+use std::io;
+use std::io::IoSlice;
+use std::io::IoSliceMut;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+use nix::sys::socket::MsgFlags;
+use nix::sys::socket::MultiHeaders;
+use nix::sys::socket::SockaddrIn;
+use nix::sys::socket::recvmmsg;
+use nix::sys::socket::sendmmsg;
+
+use crate::asker;
+use crate::packets;
+use crate::packets::PORT;
+use crate::support::Host;
+
+/// Returns the command that runs this program in a role on `host`.
+pub(crate) fn command(host: &Host, role: &str, arguments: &[String]) -> Command {
+    let program = env::current_exe().expect("this program has a path");
+    let mut command = host.command(program);
+    command
+        .args([ROLE, role, &host.address().to_string()])
+        .args(arguments);
+    command
+}
+
+/// Plays the role that the command line names, if it names one.
+pub(crate) fn play() -> bool {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [ROLE, ECHO, address, bytes] => echo(parsed(address), parsed(bytes)),
+        [ROLE, SINK, address] => sink(parsed(address)),
+        _ => return false,
+    }
+    .expect("the socket is ours");
+    true
+}
+
+/// Sends so many bytes back for each datagram, in batches: no responder can do with less.
+fn echo(address: Ipv4Addr, bytes: usize) -> io::Result<()> {
+    let socket = asker::open(address, PORT)?;
+    let mut answer = packets::header(0, 0x8400, 0, 1);
+    answer.resize(bytes, 0);
+    let answers = [[IoSlice::new(&answer)]; BATCH];
+    let mut incoming = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let mut outgoing = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let (mut room, mut sources) = (vec![[0; SLOT_BYTES]; BATCH], Vec::with_capacity(BATCH));
+    println!("ready");
+    loop {
+        let mut slots: Vec<_> = room
+            .iter_mut()
+            .map(|slot| [IoSliceMut::new(slot)])
+            .collect();
+        let flags = MsgFlags::MSG_WAITFORONE;
+        let fd = socket.as_raw_fd();
+        let messages = recvmmsg(fd, &mut incoming, slots.iter_mut(), flags, None)?;
+        sources.clear();
+        sources.extend(messages.map(|message| message.address));
+        let answers = &answers[..sources.len()];
+        sendmmsg(fd, &mut outgoing, answers, &sources, [], MsgFlags::empty())?;
+    }
+}
+
+/// Receives and forgets, in batches: nobody who listens can do with less.
+fn sink(address: Ipv4Addr) -> io::Result<()> {
+    let socket = asker::open(address, PORT)?;
+    let mut incoming = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let mut room = vec![[0; SLOT_BYTES]; BATCH];
+    println!("ready");
+    loop {
+        let mut slots: Vec<_> = room
+            .iter_mut()
+            .map(|slot| [IoSliceMut::new(slot)])
+            .collect();
+        let flags = MsgFlags::MSG_WAITFORONE;
+        recvmmsg(
+            socket.as_raw_fd(),
+            &mut incoming,
+            slots.iter_mut(),
+            flags,
+            None,
+        )?;
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|_| panic!("{text:?} is no argument of a role"))
+}
+
+pub(crate) const ECHO: &str = "echo";
+pub(crate) const SINK: &str = "sink";
+const ROLE: &str = "play";
+/// As many as Beacon asks the kernel for at one time.
+const BATCH: usize = 32;
+const SLOT_BYTES: usize = 9000;
