@@ -1,10 +1,10 @@
 //! Asks one question after the other, with so many open at a time, and counts the answers.
 
 use std::io;
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::packets;
 use crate::packets::GROUP;
 use crate::packets::PORT;
 use crate::packets::Way;
+use crate::subject;
 use crate::support::Host;
 
 /// A socket that asks, on its host's link wherever it is used from.
@@ -44,17 +45,26 @@ pub(crate) struct Asked {
 
 impl Asker {
     pub(crate) fn on(host: &Host, way: Way) -> Self {
-        let IpAddr::V4(address) = host.address() else {
-            panic!("the bench speaks IPv4");
-        };
+        let address = subject::v4(host);
         let port = match way {
             Way::Legacy => 0,
             Way::Unicast => PORT,
         };
-        let socket = host
-            .inside(|| open(address, port))
-            .expect("the host is ours");
+        let socket = host.inside(|| open(address, port));
+        let socket = socket.expect("the host is ours");
         Self { socket }
+    }
+
+    /// Has each of these answers multicast, so that questions for it are answered by unicast from
+    /// then on. RFC 6762 §5.4.
+    pub(crate) fn prepare(&self, questions: &[Vec<u8>]) {
+        for question in questions {
+            self.send(question);
+            thread::sleep(Duration::from_micros(200));
+        }
+        thread::sleep(Duration::from_millis(300));
+        self.wait_at_most(Duration::from_millis(10));
+        while self.receive(&mut [0; PACKET_BYTES_MAX]).is_some() {}
     }
 
     /// Asks once, and listens until nothing has come for `silence`.
@@ -114,6 +124,9 @@ impl Asker {
             if !asking && came + lost >= asked * records {
                 break;
             }
+            if start.elapsed() > lasting + DRAINED_MAX {
+                break;
+            }
             match self.receive(&mut buffer) {
                 Some(packet) => {
                     came += packets::answers(packet);
@@ -151,8 +164,15 @@ impl Asker {
     }
 }
 
-/// Opens a socket that sends to the group, and is a member of it on port 5353.
-pub(crate) fn open(address: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
+/// Opens a socket on port 5353 that is a member of the group.
+pub(crate) fn open_member(address: Ipv4Addr) -> io::Result<UdpSocket> {
+    let socket = open(address, PORT)?;
+    socket.join_multicast_v4(&GROUP, &address)?;
+    Ok(socket)
+}
+
+/// Opens a socket that sends to the group, and hears what is sent to it alone.
+fn open(address: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
@@ -161,10 +181,9 @@ pub(crate) fn open(address: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
     // What is lost is to be lost by who is measured, not here.
     socket.set_recv_buffer_size(8 << 20)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
-    if port == PORT {
-        socket.join_multicast_v4(&GROUP, &address)?;
-    }
     Ok(socket.into())
 }
 
+/// Who answers a question in a third of a second is not waited for until the end.
+const DRAINED_MAX: Duration = Duration::from_secs(2);
 const PACKET_BYTES_MAX: usize = 65_535;

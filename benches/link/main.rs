@@ -14,10 +14,13 @@
 //! - [`responder`]: the parts
 //! - [`usage`]: what a process has used; [`table`]: what comes of it
 
+mod announcer;
 mod asker;
+mod browse;
 mod packets;
 mod responder;
 mod roles;
+mod sightings;
 mod subject;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -43,4 +46,7 @@ fn main() {
     println!("{}", table.markdown());
 }
 
-const PARTS: [(&str, fn(usize, &mut Table)); 1] = [("responder", responder::measure)];
+const PARTS: [(&str, fn(usize, &mut Table)); 2] = [
+    ("responder", responder::measure),
+    ("browse", browse::measure),
+];

@@ -26,7 +26,9 @@ pub(crate) fn measure(rounds: usize, table: &mut Table) {
             eprintln!("responder: {services} services, round {}", round + 1);
             for cell in cells() {
                 for stand in &stands {
-                    stand.measure(services, cell, table);
+                    if round == 0 || !stand.is_slow(services, cell) {
+                        stand.measure(services, cell, table);
+                    }
                 }
             }
         }
@@ -36,12 +38,7 @@ pub(crate) fn measure(rounds: usize, table: &mut Table) {
         table.aim(&figure, Aim::Times(1.6, Subject::Floor));
         table.aim(&figure, Aim::TimesBestPeer(0.6));
     }
-    let all_of_many = Cell {
-        record_type: PTR,
-        ..Cell::CLOSE
-    };
-    table.aim(&all_of_many.price(100), Aim::Times(0.25, Subject::MdnsSd));
-    table.aim(&all_of_many.completeness(100), Aim::AtLeast(100.0));
+    table.aim(COMPLETE_OF_100, Aim::Times(0.25, Subject::MdnsSd));
 }
 
 /// One way to ask.
@@ -123,14 +120,22 @@ impl Stand {
         }
     }
 
+    /// Says whether one answer takes a third of a second.
+    fn is_slow(&self, services: usize, cell: Cell) -> bool {
+        self.subject == Subject::Avahi && cell.record_type == PTR && services == 1000
+    }
+
     fn measure(&self, services: usize, cell: Cell, table: &mut Table) {
         if self.subject == Subject::Floor && cell.record_type != SRV {
             return;
         }
         let (questions, asker) = (cell.questions(services), self.asker(cell.way));
+        if cell.way == Way::Unicast && self.subject != Subject::Floor {
+            asker.prepare(&questions);
+        }
         let one = asker.ask_once(&questions[0], SILENCE);
         if one.records == 0 {
-            eprintln!("{} does not answer: {}", self.subject, cell.what(services));
+            // mdns-sd does not answer by unicast who asks from port 5353.
             return;
         }
         let usage = self.publisher.usage;
@@ -153,6 +158,9 @@ impl Stand {
         if cell.record_type == PTR && cell.window == 32 {
             let records = one.records as f64;
             note(&cell.completeness(services), Unit::Count, records);
+            if services == 100 && one.records == services {
+                note(COMPLETE_OF_100, Unit::Seconds, price);
+            }
         }
     }
 
@@ -196,6 +204,8 @@ fn cells() -> impl Iterator<Item = Cell> {
     [SRV, PTR].into_iter().flat_map(each)
 }
 
+/// Each asked in a way in which it answers in full: Beacon by QU, mdns-sd as a plain DNS server.
+const COMPLETE_OF_100: &str = "CPU for 1,000 complete answers: PTR, window 32, 100 services";
 const SERVICES: [usize; 3] = [1, 100, 1000];
 const BRIEF: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_millis(800);

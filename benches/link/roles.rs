@@ -4,10 +4,16 @@ use std::env;
 use std::io;
 use std::io::IoSlice;
 use std::io::IoSliceMut;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::process::Command;
 
+use beacon::Beacon;
+use beacon::Config;
+use beacon::Event;
+use beacon::Families;
+use beacon::Limits;
 use nix::sys::socket::MsgFlags;
 use nix::sys::socket::MultiHeaders;
 use nix::sys::socket::SockaddrIn;
@@ -16,15 +22,17 @@ use nix::sys::socket::sendmmsg;
 
 use crate::asker;
 use crate::packets;
-use crate::packets::PORT;
+use crate::packets::TYPE;
+use crate::subject;
 use crate::support::Host;
+use crate::support::INTERFACE;
 
 /// Returns the command that runs this program in a role on `host`.
 pub(crate) fn command(host: &Host, role: &str, arguments: &[String]) -> Command {
     let program = env::current_exe().expect("this program has a path");
     let mut command = host.command(program);
     command
-        .args([ROLE, role, &host.address().to_string()])
+        .args([ROLE, role, &subject::v4(host).to_string()])
         .args(arguments);
     command
 }
@@ -36,6 +44,7 @@ pub(crate) fn play() -> bool {
     match arguments[..] {
         [ROLE, ECHO, address, bytes] => echo(parsed(address), parsed(bytes)),
         [ROLE, SINK, address] => sink(parsed(address)),
+        [ROLE, BROWSE, _] => browse(),
         _ => return false,
     }
     .expect("the socket is ours");
@@ -44,7 +53,7 @@ pub(crate) fn play() -> bool {
 
 /// Sends so many bytes back for each datagram, in batches: no responder can do with less.
 fn echo(address: Ipv4Addr, bytes: usize) -> io::Result<()> {
-    let socket = asker::open(address, PORT)?;
+    let socket = asker::open_member(address)?;
     let mut answer = packets::header(0, 0x8400, 0, 1);
     answer.resize(bytes, 0);
     let answers = [[IoSlice::new(&answer)]; BATCH];
@@ -69,7 +78,7 @@ fn echo(address: Ipv4Addr, bytes: usize) -> io::Result<()> {
 
 /// Receives and forgets, in batches: nobody who listens can do with less.
 fn sink(address: Ipv4Addr) -> io::Result<()> {
-    let socket = asker::open(address, PORT)?;
+    let socket = asker::open_member(address)?;
     let mut incoming = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
     let mut room = vec![[0; SLOT_BYTES]; BATCH];
     println!("ready");
@@ -89,11 +98,39 @@ fn sink(address: Ipv4Addr) -> io::Result<()> {
     }
 }
 
+/// Browses with a cache for twenty thousand instances, all of one host, and says what is resolved.
+fn browse() -> io::Result<()> {
+    let limits = Limits {
+        cache_records: 1 << 17,
+        cache_bytes: 64 << 20,
+        source_share_percent: 100,
+        ..Limits::default()
+    };
+    let beacon = Beacon::start(beacon_config().limits(limits)).map_err(io::Error::other)?;
+    let browser = beacon.browse(TYPE).map_err(io::Error::other)?;
+    let mut output = io::stdout().lock();
+    for event in browser.events() {
+        if let Event::Resolved(instance) = event {
+            let name = instance.name.label();
+            writeln!(output, "{{\"event\":\"resolved\",\"name\":\"{name}\"}}")?;
+        }
+    }
+    Ok(())
+}
+
+/// What the command does with `--interface` and `-4`.
+fn beacon_config() -> Config {
+    Config::default()
+        .interfaces([INTERFACE])
+        .families(Families::V4)
+}
+
 fn parsed<T: std::str::FromStr>(text: &str) -> T {
     text.parse()
         .unwrap_or_else(|_| panic!("{text:?} is no argument of a role"))
 }
 
+pub(crate) const BROWSE: &str = "browse";
 pub(crate) const ECHO: &str = "echo";
 pub(crate) const SINK: &str = "sink";
 const ROLE: &str = "play";

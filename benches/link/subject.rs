@@ -1,6 +1,8 @@
 //! Who is measured, and how each is started.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -108,6 +110,14 @@ impl fmt::Display for Subject {
 /// Makes hosts on a link of their own.
 pub(crate) fn lab(hosts: usize) -> Lab {
     Lab::new(hosts, Families::V4).expect("network namespaces are allowed: `make bench` as root")
+}
+
+/// Returns the address of a host of such a link.
+pub(crate) fn v4(host: &Host) -> Ipv4Addr {
+    match host.address() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => panic!("the bench speaks IPv4"),
+    }
 }
 
 /// Starts a program and waits for so many lines with this text.
