@@ -3,6 +3,7 @@
 //! What a browser has missed it asks for again, and then it gets what a conforming responder
 //! says: an instance that is not among the known answers, 20 to 120 ms after the question or
 //! after the last packet of known answers (RFC 6762 §6, §7.2), and nothing twice within a second.
+//! Each device has one address, of IPv4, and denies the other type when it is asked (§6.1).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::packets;
+use crate::packets::Extent;
 use crate::packets::GROUP;
 use crate::packets::PORT;
 use crate::packets::Query;
@@ -118,13 +120,13 @@ impl Devices {
 
     fn announce_until(&mut self, end: usize) {
         let numbers: Vec<_> = (self.announced..end).collect();
-        self.say(&numbers);
+        self.say(&numbers, Extent::Announcement);
         self.announced = end;
     }
 
-    fn say(&mut self, numbers: &[usize]) {
+    fn say(&mut self, numbers: &[usize], extent: Extent) {
         for together in numbers.chunks(self.plan.in_a_packet) {
-            self.send(&packets::announcement(together));
+            self.send(&packets::response(together, extent));
             let now = Instant::now();
             for number in together {
                 self.said[*number] = Some(now);
@@ -190,14 +192,16 @@ impl Devices {
             numbers.push(number);
         }
         self.again += numbers.len();
-        self.say(&numbers);
+        self.say(&numbers, Extent::Reply);
     }
 
     fn want(&mut self, number: usize, due: Instant) {
         if number >= self.announced || self.waiting[number] {
             return;
         }
-        let earliest = self.said[number].map(|said| said + AGAIN_AFTER);
+        // Each device draws its delay anew, so that what waits for its second is no burst.
+        let drawn = SPREAD.mul_f64((number * 7919 % 1009) as f64 / 1009.0);
+        let earliest = self.said[number].map(|said| said + AGAIN_AFTER + drawn);
         self.waiting[number] = true;
         let due = earliest.map_or(due, |earliest| earliest.max(due));
         self.due.push(Reverse((due, number)));

@@ -273,7 +273,7 @@ const SCENES: [Scene; 4] = [
         plan: Plan {
             instances: 5000,
             pace: None,
-            in_a_packet: 12,
+            in_a_packet: 10,
         },
         has_aims: false,
     },
@@ -294,5 +294,5 @@ const LARGE_PRICE: &str = "CPU an instance: of 20,000 at 2000/s (floor: of 1000)
 
 const LOOK: Duration = Duration::from_millis(5);
 /// Questions are repeated after 1, 2, 4 … seconds; longer than that nobody waits.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(9);
 const BROWSING_MAX: Duration = Duration::from_secs(10);

@@ -17,7 +17,9 @@
 mod announcer;
 mod asker;
 mod browse;
+mod chart;
 mod packets;
+mod report;
 mod responder;
 mod roles;
 mod sightings;
@@ -44,6 +46,8 @@ fn main() {
         }
     }
     println!("{}", table.markdown());
+    let path = report::write(&table, rounds, only.as_deref());
+    println!("kept in {}", path.display());
 }
 
 const PARTS: [(&str, fn(usize, &mut Table)); 2] = [

@@ -63,9 +63,19 @@ pub(crate) fn number(label: &[u8]) -> Option<usize> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// PTR, SRV, TXT and A of each of these instances, all in one response.
-pub(crate) fn announcement(numbers: &[usize]) -> Vec<u8> {
-    let records = u16::try_from(4 * numbers.len()).expect("a packet holds few");
+/// How much a device says of itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Extent {
+    /// PTR, SRV, TXT and A.
+    Announcement,
+    /// And that it has no other address. RFC 6762 §6.1.
+    Reply,
+}
+
+/// The records of each of these instances, all in one response.
+pub(crate) fn response(numbers: &[usize], extent: Extent) -> Vec<u8> {
+    let each = if extent == Extent::Reply { 5 } else { 4 };
+    let records = u16::try_from(each * numbers.len()).expect("a packet holds few");
     let mut bytes = header(0, 0x8400, 0, records);
     let type_name = Position(bytes.len());
     for (n, number) in numbers.iter().enumerate() {
@@ -97,6 +107,13 @@ pub(crate) fn announcement(numbers: &[usize]) -> Vec<u8> {
             .expect("below")
             .to_be_bytes();
         bytes.extend_from_slice(&[10, 9, high, low]);
+
+        if extent == Extent::Reply {
+            host.put(&mut bytes);
+            put_fixed(&mut bytes, NSEC, FLUSH, 120, 2 + 3);
+            host.put(&mut bytes);
+            bytes.extend_from_slice(&[0, 1, 0x80 >> A]);
+        }
     }
     bytes
 }
@@ -230,6 +247,7 @@ fn after_name(packet: &[u8], mut at: usize) -> Option<usize> {
 /// Where in the name of the type the label `local` begins: behind `_bench` and `_tcp`.
 const LOCAL_AT: usize = 7 + 5;
 const TXT: u16 = 16;
+const NSEC: u16 = 47;
 const ANY: u16 = 255;
 const SHARED: u16 = 1;
 const FLUSH: u16 = 0x8001;

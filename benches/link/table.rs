@@ -64,8 +64,9 @@ impl Table {
         row.expect("the figure was measured").aims.push(aim);
     }
 
-    pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+    /// Returns the row of a figure, if it was measured.
+    pub(crate) fn row(&self, figure: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.figure == figure)
     }
 
     /// Writes everything as a table in Markdown.
