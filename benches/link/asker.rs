@@ -37,7 +37,6 @@ pub(crate) struct Answer {
 /// What many questions brought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
-    pub(crate) questions: usize,
     pub(crate) answers: f64,
     /// From the first question to the last answer.
     pub(crate) took: Duration,
@@ -140,7 +139,6 @@ impl Asker {
             }
         }
         Asked {
-            questions: asked,
             answers: came as f64 / records as f64,
             took: last - start,
         }

@@ -10,14 +10,17 @@
 //! ```
 //!
 //! - [`subject`]: who is measured; [`roles`]: this program itself, as one of them
-//! - [`packets`], [`asker`]: the traffic
-//! - [`responder`]: the parts
-//! - [`usage`]: what a process has used; [`table`]: what comes of it
+//! - [`packets`], [`asker`], [`announcer`]: the traffic; [`sightings`]: what browsers report
+//! - [`responder`], [`browse`], [`flood`], [`idle`], [`life`]: the parts
+//! - [`usage`]: what a process has used; [`table`], [`chart`], [`report`]: what comes of it
 
 mod announcer;
 mod asker;
 mod browse;
 mod chart;
+mod flood;
+mod idle;
+mod life;
 mod packets;
 mod report;
 mod responder;
@@ -50,7 +53,12 @@ fn main() {
     println!("kept in {}", path.display());
 }
 
-const PARTS: [(&str, fn(usize, &mut Table)); 2] = [
+type Measure = fn(usize, &mut Table);
+
+const PARTS: [(&str, Measure); 5] = [
     ("responder", responder::measure),
     ("browse", browse::measure),
+    ("flood", flood::measure),
+    ("idle", idle::measure),
+    ("life", life::measure),
 ];

@@ -6,6 +6,7 @@
 //! written anew.
 
 use std::net::Ipv4Addr;
+use std::str;
 
 /// The type that everything here is of.
 pub(crate) const TYPE: &str = "_bench._tcp";

@@ -107,7 +107,7 @@ impl Cell {
 
 impl Stand {
     fn new(subject: Subject, publisher: Publisher) -> Self {
-        let [_, other] = publisher.lab.hosts();
+        let [_, other, _] = publisher.lab.hosts();
         let (legacy, unicast) = (
             Asker::on(other, Way::Legacy),
             Asker::on(other, Way::Unicast),

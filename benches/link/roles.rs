@@ -8,17 +8,23 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
 
 use beacon::Beacon;
 use beacon::Config;
 use beacon::Event;
 use beacon::Families;
 use beacon::Limits;
+use beacon::Service;
 use nix::sys::socket::MsgFlags;
 use nix::sys::socket::MultiHeaders;
 use nix::sys::socket::SockaddrIn;
 use nix::sys::socket::recvmmsg;
 use nix::sys::socket::sendmmsg;
+use signal_hook::consts::SIGTERM;
+use signal_hook::consts::SIGUSR1;
+use signal_hook::iterator::Signals;
 
 use crate::asker;
 use crate::packets;
@@ -26,6 +32,7 @@ use crate::packets::TYPE;
 use crate::subject;
 use crate::support::Host;
 use crate::support::INTERFACE;
+use crate::usage::Usage;
 
 /// Returns the command that runs this program in a role on `host`.
 pub(crate) fn command(host: &Host, role: &str, arguments: &[String]) -> Command {
@@ -45,6 +52,8 @@ pub(crate) fn play() -> bool {
         [ROLE, ECHO, address, bytes] => echo(parsed(address), parsed(bytes)),
         [ROLE, SINK, address] => sink(parsed(address)),
         [ROLE, BROWSE, _] => browse(),
+        [ROLE, NOTHING, _] => do_nothing(),
+        [ROLE, LIFE, _] => live(),
         _ => return false,
     }
     .expect("the socket is ours");
@@ -118,6 +127,44 @@ fn browse() -> io::Result<()> {
     Ok(())
 }
 
+/// Runs the library and asks nothing of it.
+fn do_nothing() -> io::Result<()> {
+    let beacon = Beacon::start(beacon_config()).map_err(io::Error::other)?;
+    println!("ready");
+    Signals::new([SIGTERM])?.forever().next();
+    drop(beacon);
+    Ok(())
+}
+
+/// Publishes one service, and drops everything on SIGUSR1; says how long each step took, in
+/// milliseconds.
+fn live() -> io::Result<()> {
+    let mut signals = Signals::new([SIGUSR1])?;
+    let millis = |since: Instant| since.elapsed().as_secs_f64() * 1000.0;
+    let threads = || Usage::of(std::process::id()).threads();
+    let threads_before = threads();
+
+    let at = Instant::now();
+    let beacon = Beacon::start(beacon_config()).map_err(io::Error::other)?;
+    println!("started {}", millis(at));
+    let at = Instant::now();
+    let service = Service::new("NAME", TYPE, 9).map_err(io::Error::other)?;
+    let registration = beacon
+        .register(service)
+        .map_err(|refused| io::Error::other(refused.error))?;
+    registration
+        .wait_announced(Duration::from_secs(10))
+        .map_err(io::Error::other)?;
+    println!("announced {}", millis(at));
+
+    signals.forever().next();
+    let at = Instant::now();
+    drop(beacon);
+    assert_eq!(threads(), threads_before, "no thread is left");
+    println!("dropped {}", millis(at));
+    Ok(())
+}
+
 /// What the command does with `--interface` and `-4`.
 fn beacon_config() -> Config {
     Config::default()
@@ -132,6 +179,8 @@ fn parsed<T: std::str::FromStr>(text: &str) -> T {
 
 pub(crate) const BROWSE: &str = "browse";
 pub(crate) const ECHO: &str = "echo";
+pub(crate) const LIFE: &str = "life";
+pub(crate) const NOTHING: &str = "nothing";
 pub(crate) const SINK: &str = "sink";
 const ROLE: &str = "play";
 /// As many as Beacon asks the kernel for at one time.

@@ -47,8 +47,8 @@ impl Subject {
     ///
     /// mdns-sd does not probe for them; what is measured comes later.
     pub(crate) fn publish(self, services: usize) -> Publisher {
-        let lab = lab(2);
-        let [host, _] = lab.hosts();
+        let lab = lab(3);
+        let [host, _, _] = lab.hosts();
         let count = services.to_string();
         let running = match self {
             Self::Beacon => {
@@ -76,8 +76,8 @@ impl Subject {
 impl Publisher {
     /// Starts this program in a role that is no speaker's, and waits until it says `ready`.
     pub(crate) fn role(role: &str, arguments: &[String]) -> Self {
-        let lab = lab(2);
-        let [host, _] = lab.hosts();
+        let lab = lab(3);
+        let [host, _, _] = lab.hosts();
         let process = started(roles::command(host, role, arguments), role, 1, "ready");
         Self::new(lab, Running::Program(process))
     }
@@ -138,7 +138,8 @@ fn await_lines(process: &mut Process, lines: usize, text: &str) {
     });
 }
 
-fn avahi_service(number: usize) -> String {
+/// Returns the file by which Avahi is told to offer an instance.
+pub(crate) fn avahi_service(number: usize) -> String {
     let name = packets::instance(number);
     format!(
         "<?xml version=\"1.0\" standalone='no'?>\n\
