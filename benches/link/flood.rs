@@ -144,7 +144,7 @@ fn junk(chance: &mut Chance) -> Vec<u8> {
         let length = 20 + chance.below(480);
         return (0..length).map(|_| chance.byte()).collect();
     }
-    let mut packet = packets::response(&[chance.below(100_000)], Extent::Reply);
+    let mut packet = stranger(chance.below(100_000));
     for _ in 0..=chance.below(8) {
         let at = chance.below(packet.len());
         packet[at] = chance.byte();
