@@ -11,7 +11,7 @@ SHARD ?= 0/4
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim models instructions conformance mutants interop need-cargo
+.PHONY: help demo test sim models instructions conformance mutants interop bench need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
@@ -21,6 +21,7 @@ help:
 	@echo 'make instructions  what messages cost, counted by valgrind and compared with what is kept'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make mutants   change lines of wire/ and protocol/ one by one: do the tests notice? (hours)'
+	@echo 'make bench     what it costs, with peers beside, in one table (as root; half an hour)'
 	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
 
 demo: need-cargo
@@ -74,6 +75,20 @@ interop: need-cargo
 	$(CARGO) fmt --manifest-path benches/peers/Cargo.toml --check
 	tests/peers/set-up '$(CARGO_TARGET_DIR)/peers'
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --test interop
+
+# `ROUNDS=1 make bench ONLY=responder` is a quick look at one part: responder, browse, flood, idle
+# or life; without ONLY the benches without a network run first.
+ROUNDS ?= 5
+ONLY ?=
+BENCHES = $(shell sed -n '/^\[\[bench\]\]/{n;s/name = "\(.*\)"/\1/p}' Cargo.toml)
+bench: need-cargo
+	tests/peers/set-up '$(CARGO_TARGET_DIR)/peers'
+ifeq ($(ONLY),)
+	for bench in $(filter-out link,$(BENCHES)); do \
+	    $(CARGO) bench $(CARGO_OPTIONS) --all-features --bench $$bench || exit 1; \
+	done
+endif
+	ROUNDS=$(ROUNDS) ONLY=$(ONLY) $(CARGO) bench $(CARGO_OPTIONS) --all-features --bench link
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { \

@@ -32,6 +32,7 @@ use beacon::Families as Used;
 use beacon::Limits;
 use beacon::wire::CheckedNames;
 use beacon::wire::Frame;
+use beacon::wire::MESSAGE_BYTES_MAX;
 use nix::errno::Errno;
 use nix::sys::socket::MsgFlags;
 use nix::sys::socket::MultiHeaders;
@@ -162,14 +163,16 @@ fn simple(
     alpha: &Host,
     beta: &Host,
     messages: &[Vec<u8>],
-    mut work: impl FnMut(&mut Frame, usize) + Send,
+    mut work: impl FnMut(&mut Frame<'_>, usize) + Send,
 ) -> Cost {
     let socket = alpha.inside(|| open(alpha));
     let peer = Peer::on(beta);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let receiver = scope.spawn(|| {
-            let mut frames: Vec<Frame> = (0..BATCH).map(|_| Frame::new()).collect();
+            let mut room = vec![0; BATCH * MESSAGE_BYTES_MAX];
+            let buffers = room.chunks_exact_mut(MESSAGE_BYTES_MAX);
+            let mut frames: Vec<_> = buffers.map(Frame::new).collect();
             let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
             let (mut packets, before) = (0, own_nanoseconds());
             while !over.load(Ordering::Relaxed) {
@@ -195,7 +198,7 @@ fn simple(
 fn receive(
     socket: &UdpSocket,
     headers: &mut MultiHeaders<SockaddrIn>,
-    frames: &mut [Frame],
+    frames: &mut [Frame<'_>],
 ) -> Vec<usize> {
     let mut buffers: Vec<_> = frames
         .iter_mut()

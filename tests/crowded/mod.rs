@@ -44,7 +44,7 @@ pub(crate) struct Crowded {
 
 /// A message as a worker hands it over, and where it comes from.
 pub(crate) struct Said {
-    frame: Frame,
+    frame: Frame<'static>,
     source: SocketAddr,
 }
 
@@ -232,8 +232,8 @@ impl Said {
     }
 
     fn new(bytes: &[u8], source: Ipv4Addr) -> Self {
-        let mut frame = Frame::new();
-        frame.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
+        // What is said is kept to the end.
+        let mut frame = Frame::new(bytes.to_vec().leak());
         frame.received(bytes.len());
         frame
             .check(&mut CheckedNames::new())

@@ -17,7 +17,7 @@ use crate::support::process::Process;
 
 /// A running `avahi-daemon`; dropping it ends the daemon, then its bus, then their files.
 pub(crate) struct Avahi {
-    _daemon: Process,
+    daemon: Process,
     _bus: Process,
     _files: Scratch,
 }
@@ -25,7 +25,16 @@ pub(crate) struct Avahi {
 impl Avahi {
     /// Starts bus and daemon on `host` and waits until the daemon has its host name.
     pub(crate) fn start(host: &Host, families: Families) -> Self {
+        Self::start_with(host, families, &[])
+    }
+
+    /// Does what [`start`](Self::start) does, and has the daemon offer the services that these
+    /// files describe, each in Avahi's own XML.
+    pub(crate) fn start_with(host: &Host, families: Families, services: &[String]) -> Self {
         let files = Scratch::new();
+        for (number, service) in services.iter().enumerate() {
+            files.write(&format!("{number:05}.service"), service);
+        }
         let bus_config = files.write("bus.conf", &bus_config());
         let daemon_config = files.write("avahi.conf", &daemon_config(host.name(), families));
 
@@ -43,6 +52,7 @@ impl Avahi {
                 .args(["-c", PRIVATE_FOLDERS, "avahi-daemon", "-f"])
                 .arg(daemon_config)
                 .args(["--no-drop-root", "--no-chroot", "--no-rlimits"])
+                .env("SERVICES", &files.path)
                 .env("DBUS_SYSTEM_BUS_ADDRESS", BUS),
             "avahi-daemon",
         );
@@ -50,10 +60,15 @@ impl Avahi {
             line.contains("startup complete").then_some(())
         });
         Self {
-            _daemon: daemon,
+            daemon,
             _bus: bus,
             _files: files,
         }
+    }
+
+    /// Returns the daemon, to wait for what it says and to measure it.
+    pub(crate) fn daemon(&mut self) -> &mut Process {
+        &mut self.daemon
     }
 
     /// Returns a command that runs one of Avahi's tools against this daemon.
@@ -160,6 +175,8 @@ publish-workstation=no
 const BUS: &str = "unix:abstract=beacon-lab";
 /// Run inside the mount namespace that `ip netns exec` makes for each program.
 const PRIVATE_FOLDERS: &str = "mount -t tmpfs none /run && mount -t tmpfs none /etc/avahi \
-    && mkdir /etc/avahi/services && exec \"$0\" \"$@\"";
+    && mkdir /etc/avahi/services \
+    && find \"$SERVICES\" -name '*.service' -exec cp -t /etc/avahi/services {} + \
+    && exec \"$0\" \"$@\"";
 /// The daemon asks for its host name for about a second.
 const START_MAX: Duration = Duration::from_secs(15);

@@ -13,6 +13,7 @@ mod process;
 mod speaker;
 mod watch;
 
+pub(crate) use avahi::Avahi;
 pub(crate) use ear::Ear;
 pub(crate) use flood::Flood;
 pub(crate) use forger::Forger;
@@ -26,5 +27,6 @@ pub(crate) use process::Process;
 pub(crate) use speaker::Offer;
 pub(crate) use speaker::Speaker;
 pub(crate) use speaker::beacon;
+pub(crate) use speaker::mdns_sd;
 pub(crate) use watch::Sighting;
 pub(crate) use watch::Watch;

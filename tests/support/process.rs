@@ -69,6 +69,11 @@ impl Process {
         }
     }
 
+    /// Returns its process id, for `/proc`.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the first line in which `judge` sees something, and returns what it saw.
     ///
     /// Lines that were passed over stay to be asked for; a line is returned once.
@@ -141,11 +146,6 @@ impl Process {
     /// When it has not ended within `within`.
     pub(crate) fn finish(&mut self, within: Duration) -> Ended {
         self.wait_from(Instant::now(), within)
-    }
-
-    /// Returns its process id, which is its own until the end of this.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Panics with everything it said if it has ended.

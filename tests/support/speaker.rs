@@ -77,7 +77,8 @@ impl Speaker {
         }
     }
 
-    fn installed(self) -> Result<(), String> {
+    /// Returns whether its programs are here, or what is missing.
+    pub(crate) fn installed(self) -> Result<(), String> {
         match self {
             Self::Beacon => Ok(()),
             Self::Avahi => avahi::installed(),
@@ -248,7 +249,7 @@ fn python() -> PathBuf {
 }
 
 /// The program that has mdns-sd.
-fn mdns_sd() -> PathBuf {
+pub(crate) fn mdns_sd() -> PathBuf {
     peers().join("build/release/mdns-sd-peer")
 }
 
