@@ -27,7 +27,9 @@ use crate::wire::name_ref::POINTER;
 /// use beacon::wire::{CheckedNames, Frame};
 ///
 /// let mut names = CheckedNames::new();
-/// for mut frame in [Frame::new(), Frame::new()] {
+/// let mut room = [0; 24];
+/// for message in room.chunks_exact_mut(12) {
+///     let mut frame = Frame::new(message);
 ///     frame.received(12);
 ///     assert!(frame.check(&mut names).is_ok());
 /// }
