@@ -11,20 +11,21 @@ SHARD ?= 0/4
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim models conformance mutants interop bench need-cargo
+.PHONY: help demo test sim models instructions conformance mutants interop bench need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
 	@echo 'make models    budgets and their kin under every interleaving of a few threads'
+	@echo 'make instructions  what messages cost, counted by valgrind and compared with what is kept'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
 	@echo 'make mutants   change lines of wire/ and protocol/ one by one: do the tests notice? (hours)'
 	@echo 'make bench     what it costs, with peers beside, in one table (as root; half an hour)'
 	@echo 'make interop   against Avahi, python-zeroconf and mdns-sd, in network namespaces (as root)'
 
 demo: need-cargo
-	$(CARGO) run $(CARGO_OPTIONS) --release --example demo
+	$(CARGO) run $(CARGO_OPTIONS) --example demo
 
 # `--test …` beside `--all-targets`, because `cargo test` leaves those out on purpose.
 test: need-cargo
@@ -38,12 +39,18 @@ test: need-cargo
 # SEED=n runs the storm of one seed again.
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
-	    $(CARGO) test $(CARGO_OPTIONS) --release --test sim -- --show-output
+	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --test sim -- --show-output
 
 # With other atomics and locks, so the library is built once more, in a folder of its own.
 models: need-cargo
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET_DIR))/models' \
 	    $(CARGO) test $(CARGO_OPTIONS) --manifest-path tests/models/Cargo.toml
+
+# UPDATE=1 keeps what was counted. As root where valgrind is missing.
+UPDATE ?=
+instructions: need-cargo
+	tests/instructions/set-up
+	UPDATE=$(UPDATE) $(CARGO) test $(CARGO_OPTIONS) --release --test instructions
 
 # Runs all tests; LOG=target/test.log takes what `make test` kept instead. In `CI` a skipped test
 # fails: it shows nothing.

@@ -70,15 +70,30 @@ pub struct Limits {
     pub cache_records: usize,
     /// Bytes of memory for them, about. Default 16 MiB.
     pub cache_bytes: usize,
-    /// How much of the cache of a link one source address may fill, and of the slots while they run
-    /// out, in percent. Default 75: it cannot shut out all others, and a reflector that speaks for
-    /// a whole network has room.
+    /// How much of the cache of a link one source address may fill, and of the packets of a second,
+    /// in percent. Default 75: it cannot shut out all others, and a reflector that speaks for a
+    /// whole network has room.
     pub source_share_percent: u8,
+    /// Source addresses whose packets are counted at one time. Default 256, more than speak on most
+    /// links within a second; of more than these, the ones that speak least are forgotten first,
+    /// and start with a fresh share.
+    pub sources: usize,
+    /// Addresses held of one host name on one link, IPv4 and IPv6 together; one more is refused and
+    /// counted. Default 64: a host with half as many can change them all at once, and a thousand
+    /// instances can be told of all of them.
+    pub addresses_per_host: usize,
     /// Packets taken in on one link in a second, and in one burst. What is above it is dropped
     /// unread and counted, so that a flood costs no more than this. Default 50,000: ten times what
     /// a link of five thousand services needs when all of them answer at once, and a fraction of
     /// a core.
     pub packets_per_second: NonZeroU32,
+    /// Hosts that are remembered for one answer while their known answers still come in, packet by
+    /// packet. Default 16; one more gets the answer though it may know it. RFC 6762 §7.2.
+    pub askers: usize,
+    /// Answers that wait to be sent to one host alone, on one link. Default 8,192: they wait half a
+    /// second at most, so this is the whole reply of a thousand services to eight hosts. Beyond it
+    /// a reply is not given, and counted.
+    pub replies: usize,
     /// Services registered at one time. Default 1,024: ten times what a busy print server offers.
     pub registrations: usize,
     /// Browses open at one time, of services and of types. Default 256: more types than one
@@ -179,7 +194,11 @@ impl Default for Limits {
             cache_records: 65_536,
             cache_bytes: 16 << 20,
             source_share_percent: 75,
+            sources: 256,
+            addresses_per_host: 64,
             packets_per_second: PACKETS_PER_SECOND,
+            askers: 16,
+            replies: 8192,
             registrations: 1024,
             browsers: 256,
             queries: 1024,

@@ -94,9 +94,17 @@ impl Left {
         LIVE.store(764, SeqCst);
         let (let_go, wait) = mpsc::channel();
         let named = thread::Builder::new().name("forgotten".to_owned());
+        // It takes its name when it starts to run.
+        let (started, has_started) = mpsc::channel();
+        let run = move || {
+            started.send(()).unwrap();
+            wait.recv().is_err()
+        };
+        let thread = named.spawn(run).unwrap();
+        has_started.recv().unwrap();
         Self {
             file: File::open("/dev/null").unwrap(),
-            thread: named.spawn(move || wait.recv().is_err()).unwrap(),
+            thread,
             let_go,
             child: Command::new("sh")
                 .args(["-c", "exec sleep 1000"])

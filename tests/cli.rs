@@ -3,12 +3,9 @@
 //! What is sent goes over the loopback interface alone. Tests share that link with each other and
 //! with whatever else runs there, so each has a service type of its own.
 
-use std::io::BufRead;
-use std::io::BufReader;
 use std::process;
 use std::process::Command;
 use std::process::Output;
-use std::process::Stdio;
 use std::str;
 use std::time::Duration;
 
@@ -23,7 +20,9 @@ use crate::support::Process;
 #[test]
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
-    for verb in ["publish", "browse", "resolve", "lookup"] {
+    for verb in [
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query",
+    ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 
         let help = run(&[verb, "--help"]);
@@ -43,6 +42,7 @@ fn each_verb_tells_what_it_takes() {
         );
     }
     assert!(stdout(&run(&["browse", "--help"])).contains("--no-resolve"));
+    assert!(stdout(&run(&["query", "--help"])).contains("--follow"));
 }
 
 #[test]
@@ -350,6 +350,9 @@ fn what_is_not_found_in_time_ends_with_1() {
         &["browse", &kind][..],
         &["resolve", "A", &kind],
         &["lookup", &host],
+        &["reverse", "192.0.2.99"],
+        &["query", &host, "A"],
+        &["query", &host, "--follow"],
     ] {
         let common = ["--interface", "lo", "--timeout", "0.3"];
         let in_vain = run(&[arguments, &common].concat());
@@ -362,86 +365,6 @@ fn what_is_not_found_in_time_ends_with_1() {
             stderr(&in_vain)
         );
     }
-}
-
-#[test]
-fn a_signal_ends_a_wait_with_1_and_what_runs_until_told_with_0() {
-    let kind = service_type('h');
-    let host = format!("nobody{}", process::id());
-    let cases: [(&[&str], i32); 5] = [
-        (&["publish", "Brief", &kind, "80"], 0),
-        (&["browse", &kind], 0),
-        (&["browse", &kind, "--timeout", "60"], 1),
-        (&["resolve", "Nobody", &kind], 1),
-        (&["lookup", &host], 1),
-    ];
-    for (arguments, code) in cases {
-        let mut process = start(&[arguments, &["-vvv"]].concat());
-        expect(&mut process, "the loop starts");
-
-        let ended = process.terminate();
-
-        assert_eq!(ended.status.code(), Some(code), "{arguments:?}");
-        assert!(ended.took < END_MAX, "{arguments:?} took {:?}", ended.took);
-    }
-}
-
-#[test]
-fn a_signal_that_comes_twice_at_once_lets_the_goodbye_out() {
-    let kind = service_type('i');
-    let mut command = beacon(&["publish", "Lamp", &kind, "80", "--interface", "lo"]);
-    let mut publisher = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(publisher.stdout.take().unwrap()).lines();
-    let mut next = || lines.next().expect("a line").unwrap();
-    assert!(next().starts_with("probing"));
-    assert!(next().starts_with("announced"));
-
-    // As `timeout` does it: to the process, and to the group that it is in.
-    shell(&format!(
-        "kill -TERM {0}; kill -TERM {0} || true",
-        publisher.id()
-    ));
-
-    assert!(next().starts_with("goodbye"));
-    assert_eq!(publisher.wait().unwrap().code(), Some(0));
-}
-
-#[test]
-fn a_reader_that_leaves_ends_the_command_with_0() {
-    let kind = service_type('j');
-    let mut publisher = start(&["publish", "Lamp", &kind, "80"]);
-    expect(&mut publisher, "announced");
-    let mut command = beacon(&["browse", &kind, "--interface", "lo", "--json"]);
-    let mut browser = command.stdout(Stdio::piped()).spawn().unwrap();
-
-    let mut output = BufReader::new(browser.stdout.take().unwrap());
-    let mut first = String::new();
-    output.read_line(&mut first).unwrap();
-    drop(output);
-    // Nothing more happens on the link; it notices all the same.
-    let status = browser.wait().unwrap();
-
-    assert!(first.contains("found"), "{first}");
-    assert_eq!(status.code(), Some(0));
-}
-
-#[test]
-fn a_reader_that_does_not_read_cannot_keep_the_command_from_ending() {
-    let kind = service_type('k');
-    let mut command = beacon(&["publish", "Load", &kind, "80", "--count", "1000", "--json"]);
-    command.args(["--interface", "lo"]).stdout(Stdio::piped());
-    let mut publisher = command.spawn().unwrap();
-    let mut browser = start(&["browse", &kind, "--no-resolve", "--json"]);
-    expect(&mut browser, "Load00999");
-
-    // A thousand services make more lines than a pipe holds.
-    let output = publisher.stdout.take();
-    shell(&format!("kill -TERM {}", publisher.id()));
-    let status = publisher.wait().unwrap();
-    drop(output);
-
-    assert_eq!(status.code(), Some(0));
-    expect(&mut browser, "removed");
 }
 
 fn beacon(arguments: &[&str]) -> Command {
@@ -472,11 +395,6 @@ fn run_json(arguments: &[&str]) -> Vec<Value> {
 fn start(arguments: &[&str]) -> Process {
     let mut command = beacon(arguments);
     Process::spawn(command.args(["--interface", "lo"]), arguments[0])
-}
-
-fn shell(script: &str) {
-    let status = Command::new("sh").args(["-c", script]).status().unwrap();
-    assert!(status.success(), "{script}");
 }
 
 /// Waits for a line that has this text in it.

@@ -45,6 +45,26 @@ fn resource_manager_refuses_waits_grows_and_finds_a_deadlock() {
 }
 
 #[test]
+fn notice_board_keeps_to_its_limits_and_tells_readers_what_they_missed() {
+    expect(
+        "notice_board",
+        &[],
+        &[
+            "one writes too much: again in 10s",
+            "room for 2 guests",
+            "room for 3 guests",
+            "one is turned away: `guests` has no room for 1: 3 of 3 in use",
+            "one who read nothing yet:",
+            "the entry before number 2 is lost",
+            "5: carol's note",
+            "one who had read up to number 3, and comes back:",
+            "4: bob's note",
+            "8 packets went through 4 buffers, and 0 are lent",
+        ],
+    );
+}
+
+#[test]
 fn leak_check_names_what_was_forgotten() {
     expect(
         "leak_check",

@@ -18,17 +18,17 @@ use beacon::resources::Wipe;
 use beacon::resources::queue;
 use beacon::stop::Stop;
 
-use allocations::allocations;
+use allocations::Counting;
+use allocations::count;
 
-#[path = "support/allocations.rs"]
 mod allocations;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn the_counter_counts() {
-    assert_eq!(
-        allocations_of(|| drop(std::hint::black_box(Box::new(1)))),
-        1
-    );
+    assert_eq!(count(|| drop(std::hint::black_box(Box::new(1)))), 1);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_limiter_never_allocates_however_many_keys_come() {
         let quota = Quota::per_second(100).burst(2);
         let mut limiter = KeyedLimiter::new(1000, quota, start).penalty(penalty);
 
-        let count = allocations_of(|| {
+        let allocations = count(|| {
             for packet in 0..100_000_u32 {
                 let now = start + Duration::from_micros(packet.into());
                 let address = IpAddr::V4(Ipv4Addr::from_bits(packet % 70_000));
@@ -49,7 +49,7 @@ fn a_limiter_never_allocates_however_many_keys_come() {
         });
 
         assert!(limiter.evictions() > 0);
-        assert_eq!(count, 0);
+        assert_eq!(allocations, 0);
     }
 }
 
@@ -59,7 +59,7 @@ fn a_bucket_and_a_monitor_never_allocate() {
     let bucket = TokenBucket::new(Quota::every(Duration::from_secs(3600)), start);
     let mut monitor = LoadMonitor::new(Elasticity::default());
 
-    let count = allocations_of(|| {
+    let allocations = count(|| {
         for second in 0..1000 {
             let now = start + Duration::from_secs(second);
             let _ = bucket.check_at(now, 1);
@@ -68,14 +68,14 @@ fn a_bucket_and_a_monitor_never_allocate() {
         }
     });
 
-    assert_eq!(count, 0);
+    assert_eq!(allocations, 0);
 }
 
 #[test]
 fn loans_cost_no_allocation() {
     let pool = Arc::new(Pool::of_buffers(2, 9000, Wipe::Written));
 
-    let count = allocations_of(|| {
+    let allocations = count(|| {
         for _ in 0..1000 {
             let mut borrowed = pool.try_take().expect("two are there");
             let mut owned = pool.try_take_owned().expect("one is left");
@@ -88,7 +88,7 @@ fn loans_cost_no_allocation() {
         }
     });
 
-    assert_eq!(count, 0);
+    assert_eq!(allocations, 0);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_queue_allocates_nothing_also_when_it_is_full_or_waited_for() {
         };
         work(); // The stop makes a place for who waits the first time.
 
-        assert_eq!(allocations_of(|| (0..100).for_each(|_| work())), 0);
+        assert_eq!(count(|| (0..100).for_each(|_| work())), 0);
     }
 }
 
@@ -118,7 +118,7 @@ fn a_journal_allocates_nothing_for_an_entry() {
     let stop = Stop::new();
     assert!(prompt.next(&stop.within(Duration::ZERO)).is_err());
 
-    let count = allocations_of(|| {
+    let allocations = count(|| {
         for number in 1..=1000_u32 {
             let now = start + Duration::from_millis(number.into());
             journal.publish(now, number);
@@ -130,11 +130,5 @@ fn a_journal_allocates_nothing_for_an_entry() {
         }
     });
 
-    assert_eq!((count, slow.drops().total > 0), (0, true));
-}
-
-fn allocations_of(work: impl FnOnce()) -> u64 {
-    let before = allocations();
-    work();
-    allocations() - before
+    assert_eq!((allocations, slow.drops().total > 0), (0, true));
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use crate::support::Process;
 
@@ -70,6 +72,27 @@ fn a_command_does_not_outlive_one_that_was_killed() {
         assert!(Instant::now() < patience, "{child} runs on");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn no_signal_parts_the_supervisor_from_its_command() {
+    let kind = service_type('e');
+    let script = "trap 'exit 5' TERM; echo child $PPID; while :; do sleep 0.01; done";
+    let mut lamp = start(&["run", "Lamp", &kind, "80"], &["sh", "-c", script]);
+    let supervisor = child_of(&mut lamp);
+
+    let id = Pid::from_raw(supervisor.try_into().expect("ids are positive"));
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+    ] {
+        kill(id, signal).expect("it runs");
+    }
+    let ended = lamp.terminate();
+
+    assert_eq!(ended.status.code(), Some(5), "it was there to end it");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use beacon::lifecycle::Hangup;
 use beacon::lifecycle::Signal as Asked;
 use beacon::lifecycle::Signals;
 use beacon::stop::Stop;
@@ -62,6 +63,22 @@ fn the_first_signal_stops_the_second_forces_and_the_third_ends_a_process_that_ha
 }
 
 #[test]
+fn a_hangup_that_ends_is_counted_with_the_other_signals() {
+    play();
+    let mut hanging = start("hang up");
+
+    hanging.signal(Signal::SIGHUP);
+    say(&mut hanging, "stop: Signal(1)");
+    thread::sleep(SAME_SIGNAL);
+    hanging.signal(Signal::SIGTERM);
+    say(&mut hanging, "force: Signal(15)");
+    thread::sleep(SAME_SIGNAL);
+    hanging.signal(Signal::SIGHUP);
+
+    assert_eq!(hanging.finish(SOON).status.code(), Some(128 + 1));
+}
+
+#[test]
 fn a_signal_that_comes_when_nobody_listens_any_more_does_nothing() {
     play();
     let mut deaf = start("deaf");
@@ -94,7 +111,8 @@ fn say(process: &mut Process, line: &str) {
 fn play() {
     match env::var(ROLE).as_deref() {
         Ok("loop") => run_loop(),
-        Ok("hang") => hang(),
+        Ok("hang") => hang(Hangup::Reloads),
+        Ok("hang up") => hang(Hangup::Ends),
         Ok("deaf") => be_deaf(),
         _ => return,
     }
@@ -128,9 +146,9 @@ fn run_loop() {
 }
 
 /// Looks at nothing at all, but for what its tellers tell.
-fn hang() {
+fn hang(hangup: Hangup) {
     let stop = Stop::new();
-    let signals = Signals::install(&stop).unwrap();
+    let signals = Signals::install_with(&stop, hangup).unwrap();
     for (name, waited) in [("stop", stop.clone()), ("force", signals.force().clone())] {
         thread::spawn(move || {
             while !waited.wait(Duration::MAX) {}

@@ -27,6 +27,7 @@ use crate::protocol::LinkId;
 use crate::protocol::RecordEvent;
 use crate::protocol::RecordSet;
 use crate::protocol::TypeEvent;
+use crate::resources::Cursor;
 use crate::resources::Usage;
 use crate::runtime::Command;
 use crate::runtime::Figures;
@@ -34,6 +35,7 @@ use crate::runtime::Handle;
 use crate::runtime::Line;
 use crate::runtime::Opened;
 use crate::runtime::deadline;
+use crate::telemetry::Warning;
 use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
@@ -287,6 +289,36 @@ impl Beacon {
     #[must_use]
     pub fn resources(&self) -> Vec<Usage> {
         self.handle.resources().tree()
+    }
+
+    /// Returns what has become too much, and then what does: descriptors above four fifths of what
+    /// the process may have, a hundred threads more than at the start, a budget of
+    /// [`resources`](Self::resources) that refuses. Each is told once, here and as a warning in the
+    /// log, and again only after it was well below.
+    ///
+    /// The loop looks once a second at most, and only while it is awake anyway: what happens while
+    /// it sleeps is told when it wakes. The last 64 warnings of a day are kept.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Instant;
+    ///
+    /// use beacon::telemetry::Warning;
+    /// use beacon::{Beacon, Config};
+    ///
+    /// let beacon = Beacon::start(Config::default())?;
+    /// let mut warnings = beacon.warnings();
+    /// while let Ok(Some((_, warning))) = warnings.try_next(Instant::now()) {
+    ///     if let Warning::Refusing { budget, denied } = warning {
+    ///         println!("{budget} has refused {denied} times: raise its limit?");
+    ///     }
+    /// }
+    /// # Ok::<(), beacon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn warnings(&self) -> Cursor<Warning> {
+        self.handle.board().warnings.0.head(Instant::now())
     }
 
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,

@@ -37,6 +37,7 @@ impl Collect for Beacon {
         page.counter(&ECHOES, &[], protocol.echoes);
         page.counter(&CONFLICTS, &[], protocol.conflicts);
         page.counter(&REFUSED, &[], protocol.cache_refused);
+        page.counter(&WARNINGS, &[], board.warnings.0.last());
         page.counter(&PANICS, &[], figures.reader_panics);
         page.histogram(&TURNS, &[], &board.turn_microseconds, 1e-6);
         self.handle().resources().collect(page);
@@ -91,6 +92,10 @@ const REFUSED: Metric = Metric::counter(
 const PANICS: Metric = Metric::counter(
     "beacon_reader_panics_total",
     "Faults of a reader that were contained.",
+);
+const WARNINGS: Metric = Metric::counter(
+    "beacon_warnings_raised_total",
+    "Times that something became too much, as the loop saw it.",
 );
 const TURNS: Metric = Metric::histogram(
     "beacon_loop_turn_seconds",

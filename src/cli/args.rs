@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use beacon::wire::RecordType;
+use beacon::wire::UnknownRecordType;
 use clap::Parser;
 use clap::Subcommand;
 use clap::value_parser;
@@ -30,8 +32,14 @@ pub(crate) enum Verb {
     Browse(BrowseArgs),
     /// Find host, port, addresses and attributes of one service.
     Resolve(ResolveArgs),
+    /// Show which types of service there are.
+    Types(TypesArgs),
     /// Find the addresses of a host.
     Lookup(LookupArgs),
+    /// Find the host of an address.
+    Reverse(ReverseArgs),
+    /// Ask for records of any type.
+    Query(QueryArgs),
     /// Run a command until it ends or standard input does: what `run` puts between.
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -168,6 +176,56 @@ pub(crate) struct LookupArgs {
     pub(crate) common: CommonArgs,
 }
 
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Example:
+  beacon types --timeout 3")]
+pub(crate) struct TypesArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  beacon reverse 192.0.2.9 --timeout 3
+  beacon reverse fe80::9%eth0")]
+pub(crate) struct ReverseArgs {
+    /// The IPv4 or IPv6 address; with `%` and an interface behind it, asked for there alone.
+    #[arg(value_parser = read_address)]
+    pub(crate) address: ScopedAddress,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  beacon query printer.local
+  beacon query \"Office Printer._ipp._tcp.local\" TXT --timeout 3
+  beacon query _ipp._tcp.local PTR --follow --json
+
+It ends a quarter of a second after the first answer, when the other hosts have answered too.")]
+pub(crate) struct QueryArgs {
+    /// The name of the records, with or without `.local`; a dot inside a label is written `\.`.
+    pub(crate) name: String,
+    /// Their type, such as SRV or TYPE65.
+    #[arg(value_name = "RRTYPE", default_value = "ANY", value_parser = read_type)]
+    pub(crate) record_type: RecordType,
+    /// Go on, and show what comes and goes.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// An address, with the interface that stands behind it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ScopedAddress {
+    pub(crate) address: IpAddr,
+    pub(crate) interface: Option<String>,
+}
+
 impl Args {
     /// Returns how often `-v` was given.
     pub(crate) fn verbosity(&self) -> u8 {
@@ -180,7 +238,10 @@ impl Args {
             Verb::Run(args) => &args.common,
             Verb::Browse(args) => &args.common,
             Verb::Resolve(args) => &args.common,
+            Verb::Types(args) => &args.common,
             Verb::Lookup(args) => &args.common,
+            Verb::Reverse(args) => &args.common,
+            Verb::Query(args) => &args.common,
             Verb::Supervise(args) => &args.common,
         }
     }
@@ -194,11 +255,33 @@ fn read_seconds(given: &str) -> Result<Duration, &'static str> {
     }
 }
 
+fn read_address(given: &str) -> Result<ScopedAddress, &'static str> {
+    let (address, interface) = match given.split_once('%') {
+        Some((_, "")) => return Err(ADDRESS_WANTED),
+        Some((address, interface)) => (address, Some(interface.to_owned())),
+        None => (given, None),
+    };
+    let address = address.parse().map_err(|_| ADDRESS_WANTED)?;
+    Ok(ScopedAddress { address, interface })
+}
+
+fn read_type(given: &str) -> Result<RecordType, String> {
+    let record_type: RecordType = given
+        .parse()
+        .map_err(|unknown: UnknownRecordType| unknown.to_string())?;
+    if record_type.is_pseudo() {
+        let why = "is a part of messages and nobody's record: ask for another type";
+        return Err(format!("{record_type} {why}"));
+    }
+    Ok(record_type)
+}
+
 /// Names are numbered with five digits.
 const COUNT_MAX: i64 = 100_000;
 
 /// Far beyond any use, and no sum with an instant can overflow.
 const TIMEOUT_MAX: Duration = Duration::from_secs(1_000_000_000);
+const ADDRESS_WANTED: &str = "give an address, such as 192.0.2.9 or fe80::9%eth0";
 const SECONDS_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5";
 
 const EXIT_CODES: &str = "\
@@ -208,7 +291,11 @@ Exit codes:
   2      the command line is wrong
   3      the system refused
   128+n  forced by a second signal n
-`run` ends with the exit code of its command.";
+`run` ends with the exit code of its command.
+
+Signals:
+  SIGINT, SIGTERM, SIGHUP  end it in order: goodbyes are sent; a second one ends it at once
+  SIGUSR1                  shows on standard error how things stand";
 
 #[cfg(test)]
 mod tests {
@@ -216,7 +303,7 @@ mod tests {
 
     use clap::CommandFactory;
 
-    use super::{Args, read_seconds};
+    use super::{Args, read_address, read_seconds, read_type};
 
     #[test]
     fn the_command_line_is_well_described() {
@@ -229,6 +316,27 @@ mod tests {
         assert_eq!(read_seconds("3"), Ok(Duration::from_secs(3)));
         for given in ["0", "-1", "nan", "inf", "1e300", "3s", ""] {
             assert!(read_seconds(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_have_an_interface_behind_it() {
+        let read = |given| read_address(given).map(|read| (read.address, read.interface));
+        let link_local = "fe80::9".parse().unwrap();
+
+        assert_eq!(read("fe80::9"), Ok((link_local, None)));
+        assert_eq!(read("fe80::9%eth0"), Ok((link_local, Some("eth0".into()))));
+        for given in ["", "printer", "192.0.2", "192.0.2.9%", "%eth0"] {
+            assert!(read_address(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_no_name_can_have_is_not_asked_for() {
+        assert_eq!(read_type("srv").map(|read| read.0), Ok(33));
+        assert_eq!(read_type("TYPE65").map(|read| read.0), Ok(65));
+        for given in ["OPT", "TSIG", "type41", "PRT"] {
+            assert!(read_type(given).is_err(), "{given}");
         }
     }
 }

@@ -1,26 +1,24 @@
-//! What ends a verb from outside: a signal, or the reader of its output going away.
+//! What comes to a verb from outside: signals, and the reader of its output going away.
 //!
-//! The first SIGINT or SIGTERM is told to the verb, which then ends in order: goodbyes are sent.
-//! Another one ends the process from within the signal handler, whatever any thread is doing; but
-//! not in the first tenth of a second, because `timeout` and other supervisors send each signal
-//! twice, to the process and to its group. A pipe whose reader is gone is noticed at once, not with
-//! the next line: `beacon browse … | head -1` would otherwise hang on a quiet link.
+//! The first SIGINT, SIGTERM or SIGHUP is told to the verb, which then ends in order: goodbyes are
+//! sent. The second ends the process from here, whatever its other threads are doing. What counts
+//! as one, and who stays alive under `nohup`, is for
+//! [`Signals`](beacon::lifecycle::Signals) to know. SIGUSR1 makes the verb show how things stand.
+//! A pipe whose reader is gone is noticed at once, not with the next line: `beacon browse … | head
+//! -1` would otherwise hang on a quiet link.
 
 use std::fs::File;
 use std::io;
-use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
-use std::time::Duration;
-use std::time::Instant;
 
+use beacon::lifecycle::Hangup;
+use beacon::lifecycle::Signal;
+use beacon::lifecycle::Signals;
+use beacon::stop::Stop;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
@@ -31,45 +29,49 @@ use mio::Token;
 use mio::Waker;
 use mio::event::Event;
 use mio::unix::SourceFd;
-use signal_hook::SigId;
-use signal_hook::consts::SIGINT;
-use signal_hook::consts::SIGTERM;
-use signal_hook::flag;
 use signal_hook::low_level;
 
 use crate::cli::exit::Ended;
 
 /// The interruptions of this process, for as long as this is held.
 ///
-/// Dropping it ends its thread. The signals stay caught: by then the verb has ended, and a first
+/// Dropping it ends its threads. The signals stay caught: by then the verb has ended, and a first
 /// signal that comes so late must not turn success into death.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
-    news: Receiver<Ended>,
+    news: Receiver<News>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What somebody outside wants of the verb.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// That it ends; told once.
+    Over(Ended),
+    /// That it shows how things stand.
+    Show,
 }
 
 impl Interrupts {
     /// Starts to listen.
     pub(crate) fn listen() -> io::Result<Self> {
-        let (signals, writer) = UnixStream::pair()?;
-        signals.set_nonblocking(true)?;
-        let forced = catch_signals(&writer)?;
-
+        let signals = Signals::install_with(&Stop::new(), Hangup::Ends)?;
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), STOP)?;
+        // One to end, and one to show something before.
+        let (news, heard) = bounded(2);
         let mut watched = Watched {
             poll,
             signals,
             output: pipe_of_output()?,
-            forced,
+            news,
+            over: false,
         };
         watched.register()?;
-        let (news, heard) = bounded(1);
         let thread = thread::Builder::new()
             .name("interrupts".to_owned())
-            .spawn(move || watched.wait(&news))?;
+            .spawn(move || watched.watch())?;
         Ok(Self {
             news: heard,
             waker,
@@ -77,8 +79,8 @@ impl Interrupts {
         })
     }
 
-    /// Lends the news; there is one at most.
-    pub(crate) fn news(&self) -> &Receiver<Ended> {
+    /// Lends the news.
+    pub(crate) fn news(&self) -> &Receiver<News> {
         &self.news
     }
 }
@@ -93,20 +95,20 @@ impl Drop for Interrupts {
     }
 }
 
-/// What the thread looks at.
+/// What the thread looks at, and whom it tells.
 struct Watched {
     poll: Poll,
-    signals: UnixStream,
+    signals: Signals,
     output: Option<File>,
-    /// Whether a signal ends the process at once.
-    forced: Arc<AtomicBool>,
+    news: Sender<News>,
+    /// Whether the end was told.
+    over: bool,
 }
 
 impl Watched {
     fn register(&mut self) -> io::Result<()> {
         let registry = self.poll.registry();
-        let signals = self.signals.as_raw_fd();
-        registry.register(&mut SourceFd(&signals), SIGNAL, Interest::READABLE)?;
+        registry.register(&mut self.signals, SIGNAL, Interest::READABLE)?;
         if let Some(output) = &self.output {
             // A reader that goes is told to whoever wants to write.
             let output = output.as_raw_fd();
@@ -115,61 +117,49 @@ impl Watched {
         Ok(())
     }
 
-    /// Waits until something happens, and tells it. One thing is enough: it ends the verb.
-    fn wait(&mut self, news: &Sender<Ended>) {
+    /// Tells what happens, until nobody listens any more.
+    fn watch(&mut self) {
         let mut events = Events::with_capacity(4);
-        loop {
-            if !self.poll(&mut events, None) {
-                return;
-            }
+        while self.poll(&mut events) {
             let mut from_output = events.iter().filter(|event| event.token() == OUTPUT);
             let reader_gone = from_output.any(Event::is_write_closed);
-            // Who does not listen any more has ended already.
-            if self.signalled() {
-                let _ = news.send(Ended::Signalled);
-                self.force_from(Instant::now() + SAME_SIGNAL);
-                return;
+            for asked in self.signals.pending() {
+                match asked {
+                    Signal::Stop(_) => self.end(Ended::Signalled),
+                    Signal::Force(number) => low_level::exit(SIGNAL_CODE + number),
+                    Signal::Dump => self.show(),
+                    // Nothing is configured that could be read again.
+                    _ => {}
+                }
             }
             if reader_gone {
-                let _ = news.send(Ended::Unheard);
-                return;
+                self.end(Ended::Unheard);
             }
         }
-    }
-
-    /// Lets signals end the process from `then` on, if it runs for so long.
-    fn force_from(&mut self, then: Instant) {
-        let mut events = Events::with_capacity(4);
-        while let Some(left) = then.checked_duration_since(Instant::now()) {
-            if !self.poll(&mut events, Some(left)) {
-                return;
-            }
-        }
-        self.forced.store(true, Ordering::SeqCst);
     }
 
     /// Waits for events, and tells whether to go on.
-    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> bool {
-        match self.poll.poll(events, timeout) {
+    fn poll(&mut self, events: &mut Events) -> bool {
+        match self.poll.poll(events, None) {
             Ok(()) => !events.iter().any(|event| event.token() == STOP),
             Err(error) => error.kind() == io::ErrorKind::Interrupted,
         }
     }
 
-    fn signalled(&mut self) -> bool {
-        self.signals.read(&mut [0]).is_ok_and(|bytes| bytes > 0)
+    fn end(&mut self, why: Ended) {
+        if !self.over {
+            self.over = true;
+            // Who does not listen any more has ended already.
+            let _ = self.news.send(News::Over(why));
+        }
     }
-}
 
-/// Lets every signal write to `writer`, and end the process once the flag that it returns is set.
-fn catch_signals(writer: &UnixStream) -> io::Result<Arc<AtomicBool>> {
-    let forced = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        let code = SIGNAL_CODE + signal;
-        let _: SigId = flag::register_conditional_shutdown(signal, code, Arc::clone(&forced))?;
-        let _: SigId = low_level::pipe::register(signal, writer.try_clone()?)?;
+    fn show(&self) {
+        // What was asked for and not done yet is not asked for twice: the other place is taken.
+        if self.news.is_empty() {
+            let _ = self.news.try_send(News::Show);
+        }
     }
-    Ok(forced)
 }
 
 /// Returns standard output if it is a pipe. A socket is not: a log service that starts again must
@@ -182,9 +172,6 @@ fn pipe_of_output() -> io::Result<Option<File>> {
     let is_pipe = output.metadata()?.file_type().is_fifo();
     Ok(is_pipe.then_some(output))
 }
-
-/// Two signals closer than this are one that was sent twice.
-const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 const STOP: Token = Token(0);
 const SIGNAL: Token = Token(1);
@@ -201,7 +188,7 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{Interrupts, SAME_SIGNAL};
+    use super::{Interrupts, News};
     use crate::cli::exit::Ended;
 
     #[test]
@@ -249,12 +236,16 @@ mod tests {
     fn listen_and_hang() -> ! {
         let interrupts = Interrupts::listen().unwrap();
         println!("listening");
-        assert!(matches!(interrupts.news().recv(), Ok(Ended::Signalled)));
+        let over = interrupts.news().recv();
+        assert!(matches!(over, Ok(News::Over(Ended::Signalled))));
         println!("told");
         loop {
             thread::park();
         }
     }
+
+    /// Two signals closer than this are one that was sent twice.
+    const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
     const STUCK: &str = "BEACON_TEST_STUCK";
 }

@@ -3,11 +3,14 @@
 use beacon::Instance;
 use beacon::InstanceName;
 use beacon::Interface;
+use beacon::ServiceType;
 use beacon::TxtProperties;
+use beacon::wire::Record;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
 
@@ -29,6 +32,22 @@ pub(crate) fn write(line: Line<'_>) -> String {
             "address": address.to_string(),
             "interface": address.interface.name(),
         }),
+        Line::Host(address, host, interface) => json!({
+            "event": "host",
+            "address": address_on(address, interface),
+            "host": host.to_string(),
+            "interface": interface.name(),
+        }),
+        Line::TypeFound(service_type, at) => service_of("found", service_type, at),
+        Line::TypeRemoved(service_type, at) => service_of("removed", service_type, at),
+        Line::Record(found, at) => record("found", found, at),
+        Line::RecordRemoved(gone, at) => record("removed", gone, at),
+        Line::Denied(name, record_type, interface) => json!({
+            "event": "denied",
+            "name": name.to_string(),
+            "type": record_type.to_string(),
+            "interface": interface.name(),
+        }),
     };
     object.to_string()
 }
@@ -39,6 +58,25 @@ fn sighting(event: &str, name: &InstanceName, interface: &Interface) -> Value {
         "name": name.label(),
         "type": name.service_type().to_string(),
         "domain": name.domain().to_string().trim_end_matches('.'),
+        "interface": interface.name(),
+    })
+}
+
+fn service_of(event: &str, service_type: &ServiceType, interface: &Interface) -> Value {
+    json!({
+        "event": event,
+        "type": service_type.to_string(),
+        "interface": interface.name(),
+    })
+}
+
+fn record(event: &str, record: &Record, interface: &Interface) -> Value {
+    json!({
+        "event": event,
+        "name": record.name.to_string(),
+        "type": record.record_type().to_string(),
+        "ttl": record.ttl.0,
+        "data": data::write(&record.rdata),
         "interface": interface.name(),
     })
 }
@@ -97,7 +135,7 @@ mod tests {
     use std::net::IpAddr;
 
     use beacon::protocol::{Interface, LinkId};
-    use beacon::wire::Txt;
+    use beacon::wire::{Rdata, Record, RecordType, Ttl, Txt};
     use beacon::{Address, HostName, Instance, InstanceName, Sighting, TxtProperties};
 
     use super::{base64, write};
@@ -211,6 +249,41 @@ mod tests {
                 r#""interface":"eth0"}"#
             )
         );
+    }
+
+    #[test]
+    fn records_and_types_tell_where_they_were_heard() {
+        let record = Record::new(
+            "peer.local".parse().unwrap(),
+            Ttl(120),
+            Rdata::A([192, 0, 2, 9].into()),
+        );
+        let (kind, at) = ("_http._tcp".parse().unwrap(), eth0());
+        let rest = r#""ttl":120,"data":"192.0.2.9","interface":"eth0"}"#;
+        let record_of =
+            |event| format!(r#"{{"event":"{event}","name":"peer.local.","type":"A",{rest}"#);
+        let type_of =
+            |event| format!(r#"{{"event":"{event}","type":"_http._tcp","interface":"eth0"}}"#);
+        let denied = r#"{"event":"denied","name":"peer.local.","type":"AAAA","interface":"eth0"}"#;
+        let host = concat!(
+            r#"{"event":"host","address":"fe80::9%eth0","host":"peer.local.","#,
+            r#""interface":"eth0"}"#
+        );
+        let address = "fe80::9".parse().unwrap();
+
+        for (line, expected) in [
+            (Line::Record(&record, &at), record_of("found")),
+            (Line::RecordRemoved(&record, &at), record_of("removed")),
+            (Line::TypeFound(&kind, &at), type_of("found")),
+            (Line::TypeRemoved(&kind, &at), type_of("removed")),
+            (
+                Line::Denied(&record.name, RecordType::AAAA, &at),
+                denied.to_owned(),
+            ),
+            (Line::Host(address, &record.name, &at), host.to_owned()),
+        ] {
+            assert_eq!(write(line), expected);
+        }
     }
 
     #[test]

@@ -7,7 +7,11 @@ use beacon::HostName;
 use beacon::Instance;
 use beacon::InstanceName;
 use beacon::Interface;
+use beacon::ServiceType;
 use beacon::Sighting;
+use beacon::wire::Name;
+use beacon::wire::Record;
+use beacon::wire::RecordType;
 
 use crate::cli::json;
 use crate::cli::plan::Format;
@@ -35,6 +39,18 @@ pub(crate) enum Line<'e> {
     Goodbye(&'e InstanceName),
     /// An address of a host.
     Address(&'e HostName, &'e Address),
+    /// Who has an address.
+    Host(IpAddr, &'e Name, &'e Interface),
+    /// There are services of a type.
+    TypeFound(&'e ServiceType, &'e Interface),
+    /// Nobody offers a type any more.
+    TypeRemoved(&'e ServiceType, &'e Interface),
+    /// A record is there.
+    Record(&'e Record, &'e Interface),
+    /// A record is gone.
+    RecordRemoved(&'e Record, &'e Interface),
+    /// The owner of a name says that it has no record of a type.
+    Denied(&'e Name, RecordType, &'e Interface),
 }
 
 impl Line<'_> {

@@ -1,5 +1,6 @@
 //! `beacon lookup`: the addresses of a host.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,11 @@ use crate::cli::line::Line;
 use crate::cli::stage::Stage;
 
 /// Waits until the host says which addresses it has.
-pub(crate) fn run(beacon: Beacon, stage: &mut Stage, host: &HostName) -> Result<Outcome, Ended> {
+pub(crate) fn run(
+    beacon: Arc<Beacon>,
+    stage: &mut Stage,
+    host: &HostName,
+) -> Result<Outcome, Ended> {
     let within = stage.timeout().unwrap_or(FOREVER);
     let (answer, found) = bounded(1);
     let name = host.to_string();

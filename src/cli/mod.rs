@@ -1,15 +1,16 @@
 //! The command: from what was typed to an exit code.
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
-//! - [`publish`], [`run`], [`browse`], [`resolve`], [`lookup`]: the verbs
+//! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`]: the verbs
 //! - [`supervisor`]: the process between `run` and its command
-//! - [`stage`]: where a verb waits and speaks
+//! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
-//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`]: what it writes
+//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
 //! - [`exit`]: why a verb ended, and the exit code for it
 
 mod args;
 mod browse;
+mod data;
 mod exit;
 mod interrupt;
 mod json;
@@ -18,13 +19,18 @@ mod lookup;
 mod output;
 mod plan;
 mod publish;
+mod query;
 mod resolve;
 mod run;
 mod stage;
+mod state;
 mod supervisor;
 mod text;
+mod types;
 
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use beacon::Beacon;
 use beacon::Error;
@@ -40,6 +46,8 @@ use crate::cli::stage::Stage;
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    // Before anything else, so that a signal during the start is not the end of the process.
+    let interrupts = Interrupts::listen();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return exit::show_usage(&error),
@@ -47,31 +55,35 @@ pub(crate) fn run() -> ExitCode {
     start_log(args.verbosity());
     let ended = Plan::read(args)
         .map_err(Ended::Failed)
-        .and_then(|plan| carry_out(&plan));
+        .and_then(|plan| carry_out(&plan, interrupts));
     exit::tell(&ended)
 }
 
-fn carry_out(plan: &Plan) -> Result<Outcome, Ended> {
+fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome, Ended> {
+    let interrupts = interrupts.map_err(|source| {
+        let doing = "listen for signals";
+        Error::System { doing, source }
+    })?;
     if let Task::Supervise(command) = &plan.task {
+        // Only a pipe ends it: a signal would leave the command alone. They stay caught.
+        drop(interrupts);
         let doing = "run the command";
         let code = supervisor::supervise(command);
         let code = code.map_err(|source| Error::System { doing, source })?;
         return Ok(Outcome::Command(code));
     }
-    // Before anything else, so that a signal during the start is not the end of the process.
-    let interrupts = Interrupts::listen().map_err(|source| {
-        let doing = "listen for signals";
-        Error::System { doing, source }
-    })?;
-    let beacon = Beacon::start(plan.config.clone())?;
-    let mut stage = Stage::set(plan, interrupts)?;
+    let beacon = Arc::new(Beacon::start(plan.config.clone())?);
+    let mut stage = Stage::set(plan, interrupts, &beacon)?;
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
         Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
         Task::Supervise(_) => unreachable!("it needs no link"),
         Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
         Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
+        Task::Types => types::run(&beacon, &mut stage),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
+        Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
+        Task::Query(question) => query::run(&beacon, &mut stage, question),
     };
     let written = stage.finish();
     let outcome = outcome?;

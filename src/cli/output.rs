@@ -16,6 +16,7 @@ use crossbeam_channel::bounded;
 use crossbeam_channel::select;
 
 use crate::cli::exit::Ended;
+use crate::cli::interrupt::News;
 
 /// A queue of lines before standard output.
 #[derive(Debug)]
@@ -61,14 +62,19 @@ impl Output {
     pub(crate) fn finish(
         self,
         last_call: Option<Instant>,
-        signal: &Receiver<Ended>,
+        news: &Receiver<News>,
     ) -> Result<(), Ended> {
         drop(self.lines);
         let result = match last_call {
             Some(last_call) => self.result.recv_deadline(last_call).ok(),
-            None => select! {
-                recv(self.result) -> result => result.ok(),
-                recv(signal) -> _ => None,
+            None => loop {
+                select! {
+                    recv(self.result) -> result => break result.ok(),
+                    recv(news) -> news => match news {
+                        Ok(News::Show) => {} // There is nothing left to show.
+                        Ok(News::Over(_)) | Err(_) => break None,
+                    },
+                }
             },
         };
         let Some(result) = result else {

@@ -4,6 +4,7 @@
 //! library refuses, with the same text, before anything is started.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use beacon::Config;
@@ -14,6 +15,8 @@ use beacon::InstanceName;
 use beacon::Limits;
 use beacon::Service;
 use beacon::ServiceType;
+use beacon::wire::Name;
+use beacon::wire::RecordType;
 
 use crate::cli::args::Args;
 use crate::cli::args::CommonArgs;
@@ -41,7 +44,20 @@ pub(crate) enum Task {
     Supervise(Vec<OsString>),
     Browse(Browse),
     Resolve(InstanceName),
+    Types,
     Lookup(HostName),
+    /// The host of an address.
+    Reverse(IpAddr),
+    Query(Question),
+}
+
+/// Which records to ask for.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) name: Name,
+    pub(crate) record_type: RecordType,
+    /// Whether to go on after the first answers.
+    pub(crate) follow: bool,
 }
 
 /// What to browse for.
@@ -63,7 +79,7 @@ impl Plan {
     /// Reads what was typed.
     pub(crate) fn read(args: Args) -> Result<Self, Error> {
         let common = args.common();
-        let (config, timeout) = (config(common), common.timeout);
+        let (mut config, timeout) = (config(common), common.timeout);
         let format = if common.json {
             Format::Json
         } else {
@@ -89,7 +105,19 @@ impl Plan {
                 let service_type = ServiceType::lenient(&resolve.service_type)?;
                 Task::Resolve(InstanceName::new(&resolve.name, &service_type)?)
             }
+            Verb::Types(_) => Task::Types,
             Verb::Lookup(lookup) => Task::Lookup(lookup.host.parse()?),
+            Verb::Reverse(reverse) => {
+                if let Some(interface) = reverse.address.interface {
+                    config = config.interfaces([interface]);
+                }
+                Task::Reverse(reverse.address.address)
+            }
+            Verb::Query(query) => Task::Query(Question {
+                name: name(&query.name)?,
+                record_type: query.record_type,
+                follow: query.follow,
+            }),
         };
         let config = config.limits(limits(&task));
         Ok(Self {
@@ -119,6 +147,26 @@ fn limits(task: &Task) -> Limits {
         limits.registrations = limits.registrations.max(services.len());
     }
     limits
+}
+
+/// Reads a name that multicast DNS serves: under `local`, which may be left out behind a lone label
+/// and behind a service type, or one of the names of addresses. RFC 6762 §3, §4.
+fn name(given: &str) -> Result<Name, Error> {
+    let name: Name = given.parse()?;
+    let under = |domain: &str| {
+        let domain = Name::from_labels([domain]).expect("a short label is a name");
+        name.ends_with(&domain)
+    };
+    if under("local") || under("arpa") {
+        return Ok(name);
+    }
+    let labels = || name.labels();
+    if labels().count() == 1 || under("_tcp") || under("_udp") {
+        let local: &[u8] = b"local";
+        return Ok(Name::from_labels(labels().chain([local]))?);
+    }
+    let given = given.to_owned();
+    Err(Error::Domain { given })
 }
 
 fn services(publish: &PublishArgs) -> Result<Vec<Service>, Error> {
@@ -233,6 +281,25 @@ mod tests {
         assert_eq!(read(&["lookup", "a"]).unwrap().format, Format::Text);
         let json = read(&["lookup", "a", "--json"]).unwrap();
         assert_eq!(json.format, Format::Json);
+    }
+
+    #[test]
+    fn a_question_is_for_a_name_that_multicast_dns_serves() {
+        let asked = |name| match read(&["query", name]).map(|plan| plan.task) {
+            Ok(Task::Query(question)) => Ok(question.name.to_string()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        };
+
+        assert_eq!(asked("printer").unwrap(), "printer.local.");
+        assert_eq!(asked("_ipp._tcp.LOCAL.").unwrap(), "_ipp._tcp.LOCAL.");
+        assert_eq!(asked("_ipp._tcp").unwrap(), "_ipp._tcp.local.");
+        let reverse = "9.2.0.192.in-addr.arpa.";
+        assert_eq!(asked(reverse).unwrap(), reverse);
+        for other in ["www.example.com", "."] {
+            assert!(matches!(asked(other), Err(Error::Domain { .. })), "{other}");
+        }
+        assert!(matches!(asked("a..local"), Err(Error::Name(_))));
     }
 
     fn read(typed: &[&str]) -> Result<Plan, Error> {

@@ -1,6 +1,7 @@
 //! `beacon publish`: announces services until it is told to end, then says goodbye for them.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use beacon::Beacon;
@@ -20,7 +21,7 @@ use crate::cli::stage::Stage;
 
 /// Publishes the services, tells what becomes of them, and takes them back in the end.
 pub(crate) fn run(
-    beacon: Beacon,
+    beacon: Arc<Beacon>,
     stage: &mut Stage,
     services: &[Service],
 ) -> Result<Outcome, Ended> {
@@ -120,7 +121,8 @@ impl Published {
 }
 
 /// Says goodbye for everything and stops, in time for whoever waits for the end.
-pub(crate) fn farewell(beacon: Beacon) {
+pub(crate) fn farewell(beacon: Arc<Beacon>) {
+    let beacon = Arc::into_inner(beacon).expect("the stage looks at it, and the verb has it");
     let report = beacon.shutdown(FAREWELL_MAX);
     if !report.is_clean() {
         log::warn!("not all ended in order:\n{report}");

@@ -1,6 +1,7 @@
 //! `beacon run`: announces a service for as long as a command runs.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use beacon::Beacon;
 use beacon::Service;
@@ -18,7 +19,7 @@ use crate::cli::supervisor::Supervisor;
 /// However it ends, the goodbye goes out before the command is told to end: nobody is to be sent
 /// to a service that stops.
 pub(crate) fn run(
-    beacon: Beacon,
+    beacon: Arc<Beacon>,
     stage: &mut Stage,
     service: Service,
     command: &[OsString],

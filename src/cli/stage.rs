@@ -3,9 +3,12 @@
 //! Whatever a verb waits for, be it an event or a place for a line, it waits for it here, and is
 //! woken by a signal, by the end of its time and by the end of its reader.
 
+use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 use std::time::Instant;
 
+use beacon::Beacon;
 use beacon::Error;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Select;
@@ -15,10 +18,12 @@ use crossbeam_channel::select;
 
 use crate::cli::exit::Ended;
 use crate::cli::interrupt::Interrupts;
+use crate::cli::interrupt::News;
 use crate::cli::line::Line;
 use crate::cli::output::Output;
 use crate::cli::plan::Format;
 use crate::cli::plan::Plan;
+use crate::cli::state;
 
 /// What a verb has besides the library: its output, its time, and what may end it.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct Stage {
     output: Output,
     format: Format,
     interrupts: Interrupts,
+    /// What to show the state of. It ends with the verb that holds it.
+    beacon: Weak<Beacon>,
     timeout: Option<Duration>,
     timer: Receiver<Instant>,
     signalled: bool,
@@ -35,7 +42,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Begins to count the time that the plan gives.
-    pub(crate) fn set(plan: &Plan, interrupts: Interrupts) -> Result<Self, Ended> {
+    pub(crate) fn set(
+        plan: &Plan,
+        interrupts: Interrupts,
+        beacon: &Arc<Beacon>,
+    ) -> Result<Self, Ended> {
         let output = Output::start().map_err(|source| {
             let doing = "start a thread";
             Error::System { doing, source }
@@ -44,6 +55,7 @@ impl Stage {
             output,
             format: plan.format,
             interrupts,
+            beacon: Arc::downgrade(beacon),
             timeout: plan.timeout,
             timer: plan.timeout.map_or_else(never, after),
             signalled: false,
@@ -58,22 +70,36 @@ impl Stage {
 
     /// Waits for the next thing that comes from the library.
     pub(crate) fn wait<T>(&mut self, library: &Receiver<T>) -> Result<T, Ended> {
-        let ended = select! {
-            recv(library) -> news => return news.map_err(|_| Error::Stopped.into()),
-            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
-            recv(self.timer) -> _ => self.timed_out(),
-        };
-        Err(ended)
+        let thing = self.wait_until(library, &never())?;
+        Ok(thing.expect("what never comes is not waited for"))
+    }
+
+    /// Waits for the next thing that comes from the library, and for no longer than until `enough`.
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        library: &Receiver<T>,
+        enough: &Receiver<Instant>,
+    ) -> Result<Option<T>, Ended> {
+        loop {
+            select! {
+                recv(library) -> thing => return match thing {
+                    Ok(thing) => Ok(Some(thing)),
+                    Err(_) => Err(Error::Stopped.into()),
+                },
+                recv(enough) -> _ => return Ok(None),
+                recv(self.interrupts.news()) -> news => self.hear(news.ok())?,
+                recv(self.timer) -> _ => return Err(self.timed_out()),
+            }
+        }
     }
 
     /// Looks up from work that does not wait, for what may end it.
     pub(crate) fn look_up(&mut self) -> Result<(), Ended> {
-        let ended = select! {
-            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
-            recv(self.timer) -> _ => self.timed_out(),
-            default => return Ok(()),
-        };
-        Err(ended)
+        select! {
+            recv(self.interrupts.news()) -> news => self.hear(news.ok()),
+            recv(self.timer) -> _ => Err(self.timed_out()),
+            default => Ok(()),
+        }
     }
 
     /// Waits until one of these has something, or is closed.
@@ -89,7 +115,8 @@ impl Stage {
         }
         let ready = select.ready();
         if ready == interrupted || ready == timed_out {
-            // Takes what is ready, so that it does not end the last lines as well.
+            // Takes what is ready, so that it does not end the last lines as well. Whoever waits
+            // looks what there is, so that he may be woken for nothing.
             return self.look_up();
         }
         Ok(())
@@ -103,15 +130,16 @@ impl Stage {
             let _ = self.output.lines().send_deadline(text, last_call);
             return Ok(());
         }
-        let ended = select! {
-            send(self.output.lines(), text) -> sent => match sent {
-                Ok(()) => return Ok(()),
-                Err(_) => self.output.failure(),
-            },
-            recv(self.interrupts.news()) -> ended => self.interrupted(ended.ok()),
-            recv(self.timer) -> _ => self.timed_out(),
-        };
-        Err(ended)
+        loop {
+            select! {
+                send(self.output.lines(), text) -> sent => return match sent {
+                    Ok(()) => Ok(()),
+                    Err(_) => Err(self.output.failure()),
+                },
+                recv(self.interrupts.news()) -> news => self.hear(news.ok())?,
+                recv(self.timer) -> _ => return Err(self.timed_out()),
+            }
+        }
     }
 
     /// Waits until all is written, or no longer worth waiting for.
@@ -125,11 +153,19 @@ impl Stage {
         Ended::TimedOut { waited }
     }
 
-    /// Takes note of what came from outside. The thread that tells it goes only after it has told.
-    fn interrupted(&mut self, ended: Option<Ended>) -> Ended {
-        let ended = ended.unwrap_or(Ended::Signalled);
-        self.signalled |= matches!(ended, Ended::Signalled);
-        ended
+    /// Does what somebody outside wants. The thread that tells it goes only after it has told of
+    /// the end.
+    fn hear(&mut self, news: Option<News>) -> Result<(), Ended> {
+        match news.unwrap_or(News::Over(Ended::Signalled)) {
+            News::Over(ended) => {
+                self.signalled |= matches!(ended, Ended::Signalled);
+                Err(ended)
+            }
+            News::Show => {
+                state::show(self.beacon.upgrade().as_deref(), self.format);
+                Ok(())
+            }
+        }
     }
 
     fn last_call(&mut self) -> Option<Instant> {

@@ -15,8 +15,6 @@ use std::process::ChildStdin;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::thread::JoinHandle;
 
@@ -25,8 +23,6 @@ use beacon::lifecycle::Group;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
-use signal_hook::consts::SIGINT;
-use signal_hook::consts::SIGTERM;
 
 /// The running supervisor, as `run` sees it. Dropping it ends the command.
 #[derive(Debug)]
@@ -90,10 +86,6 @@ impl Drop for Supervisor {
 
 /// Does the supervisor's work: runs the command until it ends, or until standard input does.
 pub(crate) fn supervise(command: &[OsString]) -> io::Result<u8> {
-    // Only the pipe ends it: a signal would leave the command alone.
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
-    }
     let (program, arguments) = command.split_first().expect("clap wants one at least");
     let mut group = Group::spawn(Command::new(program).args(arguments).stdin(Stdio::null()))?;
     let ended = group.supervise(io::stdin())?;

@@ -8,7 +8,11 @@ use std::fmt::Write;
 use beacon::Instance;
 use beacon::InstanceName;
 use beacon::Interface;
+use beacon::ServiceType;
+use beacon::wire::Name;
+use beacon::wire::Record;
 
+use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
 
@@ -33,7 +37,37 @@ pub(crate) fn write(line: Line<'_>) -> String {
                 address.interface
             )
         }
+        Line::Host(address, host, interface) => {
+            let (address, host) = (address_on(address, interface), without_dot(host));
+            format!("{address}  {host:<NAME_WIDTH$}  {interface}")
+        }
+        Line::TypeFound(service_type, at) => service_of("found", service_type, at),
+        Line::TypeRemoved(service_type, at) => service_of("removed", service_type, at),
+        Line::Record(found, at) => record("found", found, at),
+        Line::RecordRemoved(gone, at) => record("removed", gone, at),
+        Line::Denied(name, record_type, at) => {
+            let name = without_dot(name);
+            format!(
+                "{:<EVENT_WIDTH$}{name:<NAME_WIDTH$}  {record_type}  {at}",
+                "denied"
+            )
+        }
     }
+}
+
+fn service_of(event: &str, service_type: &ServiceType, interface: &Interface) -> String {
+    let service_type = visible(&service_type.to_string());
+    format!("{event:<EVENT_WIDTH$}{service_type:<NAME_WIDTH$}  {interface}")
+}
+
+fn record(event: &str, record: &Record, interface: &Interface) -> String {
+    let (name, record_type) = (without_dot(&record.name), record.record_type());
+    let (ttl, said) = (record.ttl, visible(&data::write(&record.rdata)));
+    format!("{event:<EVENT_WIDTH$}{name:<NAME_WIDTH$}  {record_type}  {said}  {ttl}  {interface}")
+}
+
+fn without_dot(name: &Name) -> String {
+    visible(name.to_string().trim_end_matches('.'))
 }
 
 fn sighting(event: &str, name: &InstanceName, interface: &Interface) -> String {
@@ -110,7 +144,7 @@ const ADDRESS_WIDTH: usize = 30;
 #[cfg(test)]
 mod tests {
     use beacon::protocol::{Interface, LinkId};
-    use beacon::wire::Txt;
+    use beacon::wire::{Rdata, Record, RecordType, Ttl, Txt};
     use beacon::{Address, Instance, InstanceName, Sighting, TxtProperties};
 
     use super::{visible, write};
@@ -182,6 +216,28 @@ mod tests {
         assert_eq!(
             write(Line::Address(&host, &address)),
             "printer.local  fe80::9%eth0                    eth0"
+        );
+    }
+
+    #[test]
+    fn a_record_stands_with_its_type_and_how_long_it_holds() {
+        let at = Interface::new(LinkId(2), "eth0");
+        let pointer = Rdata::Ptr("\u{202e}x._http._tcp.local".parse().unwrap());
+        let record = Record::new("_http._tcp.local".parse().unwrap(), Ttl(4500), pointer);
+        let host = "printer.local".parse().unwrap();
+
+        assert_eq!(
+            write(Line::Record(&record, &at)),
+            "found      _http._tcp.local              PTR  \\u{202e}x._http._tcp.local.  4500 s  \
+             eth0"
+        );
+        assert_eq!(
+            write(Line::Denied(&host, RecordType::AAAA, &at)),
+            "denied     printer.local                 AAAA  eth0"
+        );
+        assert_eq!(
+            write(Line::Host("192.0.2.9".parse().unwrap(), &host, &at)),
+            "192.0.2.9  printer.local                 eth0"
         );
     }
 

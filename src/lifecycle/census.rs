@@ -25,6 +25,7 @@ use crate::resources::Budget;
 /// # Examples
 ///
 /// ```
+/// use std::sync::mpsc;
 /// use std::time::Duration;
 /// use beacon::lifecycle::{Census, Tasks};
 /// use beacon::stop::Stop;
@@ -33,7 +34,13 @@ use crate::resources::Budget;
 /// let before = Census::take()?;
 ///
 /// let tasks = Tasks::new(&Stop::new());
-/// tasks.spawn("worker", |stop| while !stop.wait(Duration::MAX) {})?;
+/// // A thread takes its name when it starts to run.
+/// let (started, has_started) = mpsc::channel();
+/// tasks.spawn("worker", move |stop| {
+///     started.send(()).expect("somebody waits for it");
+///     while !stop.wait(Duration::MAX) {}
+/// })?;
+/// has_started.recv()?;
 /// let leak = before.settled(Duration::ZERO).unwrap_err();
 /// assert!(leak.to_string().contains("worker-0"));
 ///

@@ -47,6 +47,8 @@ pub use shutdown::Step;
 pub use shutdown::StepEnd;
 pub use shutdown::StepId;
 #[cfg(feature = "signals")]
+pub use signals::Hangup;
+#[cfg(feature = "signals")]
 pub use signals::Signal;
 #[cfg(feature = "signals")]
 pub use signals::Signals;

@@ -3,7 +3,8 @@
 //! The first SIGINT or SIGTERM asks for an end in order, the second forces it, and the third ends
 //! the process at once with 128+n, whatever its threads are doing. Two within a tenth of a second
 //! are one that was sent twice: `timeout` and other supervisors signal a process and its group.
-//! SIGHUP asks to read the configuration again, SIGUSR1 to show what goes on.
+//! SIGHUP asks to read the configuration again, or to end too ([`Hangup`]); SIGUSR1 to show what
+//! goes on.
 //!
 //! A thread of its own takes the signals, since the counting must go on when the program hangs.
 
@@ -78,7 +79,8 @@ pub struct Signals {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Signal {
-    /// End in order: the first SIGINT or SIGTERM, with its number.
+    /// End in order: the first SIGINT or SIGTERM, or SIGHUP if it [ends](Hangup::Ends), with its
+    /// number.
     Stop(i32),
     /// End without a farewell: the second, with its number.
     Force(i32),
@@ -88,14 +90,53 @@ pub enum Signal {
     Dump,
 }
 
+/// What a SIGHUP is for.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use beacon::lifecycle::{Hangup, Signal, Signals};
+/// use beacon::stop::Stop;
+///
+/// let signals = Signals::install_with(&Stop::new(), Hangup::Ends)?;
+/// # signal_hook::low_level::raise(1)?;
+///
+/// // The terminal was closed:
+/// assert_eq!(signals.wait(Duration::from_secs(10)), [Signal::Stop(1)]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Hangup {
+    /// For reading the configuration again: what a daemon makes of it.
+    Reloads,
+    /// For the end, as SIGINT and SIGTERM are: its terminal is gone. It stays ignored if it was
+    /// before, as under `nohup`.
+    Ends,
+}
+
 impl Signals {
-    /// Begins to catch the signals. The first one to end the process also stops `stop`.
+    /// Begins to catch the signals, SIGHUP as [`Hangup::Reloads`]. The first one to end the process
+    /// also stops `stop`.
     ///
     /// # Errors
     ///
     /// What the system refused. What it granted until then stays caught, and does nothing.
     pub fn install(stop: &Stop) -> io::Result<Self> {
-        let mut caught = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
+        Self::install_with(stop, Hangup::Reloads)
+    }
+
+    /// Does what [`install`](Self::install) does, with SIGHUP as `hangup` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`install`](Self::install).
+    pub fn install_with(stop: &Stop, hangup: Hangup) -> io::Result<Self> {
+        let mut wanted = vec![SIGINT, SIGTERM, SIGUSR1];
+        if hangup == Hangup::Reloads || !is_ignored(SIGHUP) {
+            wanted.push(SIGHUP);
+        }
+        let mut caught = signal_hook::iterator::Signals::new(wanted)?;
         let handle = caught.handle();
         let (bell, ringer) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
@@ -109,6 +150,7 @@ impl Signals {
         let mut ladder = Ladder {
             shared: Arc::clone(&shared),
             ringer,
+            hangup,
             climbed: None,
         };
         let thread = Thread::start("signals".to_owned(), move || {
@@ -242,6 +284,7 @@ impl Shared {
 struct Ladder {
     shared: Arc<Shared>,
     ringer: UnixStream,
+    hangup: Hangup,
     /// The last step, and when.
     climbed: Option<(Step, Instant)>,
 }
@@ -256,7 +299,7 @@ enum Step {
 impl Ladder {
     fn take(&mut self, number: i32, now: Instant) {
         match number {
-            SIGHUP => self.tell(Signal::Reload),
+            SIGHUP if self.hangup == Hangup::Reloads => self.tell(Signal::Reload),
             SIGUSR1 => self.tell(Signal::Dump),
             _ => self.end(number, now),
         }
@@ -294,6 +337,16 @@ fn next_step(climbed: Option<(Step, Instant)>, now: Instant) -> Option<Step> {
         Step::Stop => Step::Force,
         Step::Force | Step::Exit => Step::Exit,
     })
+}
+
+/// Tells whether this process ignores a signal; what started it may have told it to.
+fn is_ignored(number: i32) -> bool {
+    // Where the file cannot be read nothing is known to be ignored.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 has the lowest bit.
+    mask.is_some_and(|mask| mask >> (number - 1) & 1 == 1)
 }
 
 /// Two signals closer than this are one that was sent twice.

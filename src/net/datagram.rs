@@ -26,7 +26,7 @@ pub(crate) struct Datagram<'slab> {
     /// When it was taken from the kernel.
     pub(crate) received: Instant,
     pub(crate) receipt: Receipt,
-    pub(crate) slot: &'slab mut Slot,
+    pub(crate) slot: &'slab mut Slot<'slab>,
 }
 
 // Datagrams are moved through two channels and the ring; the bytes stay where they are.

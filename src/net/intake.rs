@@ -54,8 +54,8 @@ impl Intake {
     pub(crate) fn receive<'slab>(
         &mut self,
         socket: &MulticastSocket,
-        free: &mut Vec<&'slab mut Slot>,
-        mut deliver: impl FnMut(Receipt, &'slab mut Slot) -> Option<&'slab mut Slot>,
+        free: &mut Vec<&'slab mut Slot<'slab>>,
+        mut deliver: impl FnMut(Receipt, &'slab mut Slot<'slab>) -> Option<&'slab mut Slot<'slab>>,
     ) -> io::Result<bool> {
         if free.is_empty() {
             return Ok(true);
@@ -87,7 +87,7 @@ impl Intake {
     fn fill(
         &mut self,
         socket: &MulticastSocket,
-        slots: &mut [&mut Slot],
+        slots: &mut [&mut Slot<'_>],
     ) -> io::Result<Option<Batch>> {
         let wanted = slots.len();
         let mut slots = slots.iter_mut();

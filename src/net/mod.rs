@@ -52,6 +52,6 @@ pub(crate) use crate::net::outbox::{Importance, Outbox};
 pub(crate) use crate::net::ring::Ring;
 pub(crate) use crate::net::selection::{Refusal, Selection, choose};
 pub(crate) use crate::net::sharing::is_port_shared;
-pub(crate) use crate::net::slab::{Slab, Slot};
+pub(crate) use crate::net::slab::{Memory, Slab, Slot};
 pub(crate) use crate::net::socket::{MulticastSocket, Route};
 pub(crate) use crate::net::watch::{News, Watch};

@@ -4,28 +4,46 @@
 //! hand, nothing to count, and two holders of one slot cannot be written.
 
 use crate::wire::Frame;
+use crate::wire::MESSAGE_BYTES_MAX;
 
 /// Room for one datagram of the largest legal size, and for its table of contents.
-#[derive(Default)]
-pub(crate) struct Slot {
-    pub(crate) frame: Frame,
+pub(crate) struct Slot<'m> {
+    pub(crate) frame: Frame<'m>,
 }
 
 /// All slots.
-pub(crate) struct Slab {
-    slots: Box<[Slot]>,
+pub(crate) struct Slab<'m> {
+    slots: Box<[Slot<'m>]>,
 }
 
-impl Slab {
-    /// Allocates `slots` slots.
+/// What the slots are in: one piece, of which the system gives a page when a packet reaches it.
+/// Most packets are small, and few wait at one time.
+pub(crate) struct Memory {
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    /// Allocates room for `slots` slots.
     pub(crate) fn new(slots: usize) -> Self {
         Self {
-            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
+            bytes: vec![0; slots * MESSAGE_BYTES_MAX],
+        }
+    }
+}
+
+impl<'m> Slab<'m> {
+    /// Makes all the slots that a memory has room for.
+    pub(crate) fn new(memory: &'m mut Memory) -> Self {
+        let buffers = memory.bytes.chunks_exact_mut(MESSAGE_BYTES_MAX);
+        let frames = buffers.map(Frame::new);
+        Self {
+            slots: frames.map(|frame| Slot { frame }).collect(),
         }
     }
 
-    /// Lends every slot. The list has a place for each, so returning one never allocates.
-    pub(crate) fn lend(&mut self) -> Vec<&mut Slot> {
+    /// Lends every slot, for as long as the slab lives. The list has a place for each, so returning
+    /// one never allocates.
+    pub(crate) fn lend(&'m mut self) -> Vec<&'m mut Slot<'m>> {
         self.slots.iter_mut().collect()
     }
 }
@@ -36,7 +54,8 @@ mod tests {
 
     #[test]
     fn every_slot_is_lent_once_and_holds_the_largest_message() {
-        let mut slab = Slab::new(64);
+        let mut memory = Memory::new(64);
+        let mut slab = Slab::new(&mut memory);
 
         let mut lent = slab.lend();
 

@@ -4,7 +4,10 @@
 //! §17 (message size) first, and RFC 6763 §12 for what rides along. Announcements and answers are
 //! packed alike.
 
+use smallvec::SmallVec;
+
 use crate::protocol::link::FRAGMENTED_BYTES_MAX;
+use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
@@ -60,17 +63,14 @@ pub(crate) fn pack(
     let mut ridden: Sorted<Answer> = Sorted::default();
     let mut rest = answers;
     while !rest.is_empty() {
-        let fitting = count_fitting(zone, rest, form.bytes_max, &extras);
-        let (mut packed, written) = write_answers(zone, &rest[..fitting], form, writer);
+        let fitting = fitting(zone, rest, form.bytes_max, &extras);
+        let (mut packed, written) = write_answers(zone, &rest[..fitting.answers], form, writer);
         rest = &rest[written..];
-        let mut wanted = Answers::new();
-        for answer in &packed.answers {
-            for extra in extras(zone, *answer) {
-                if !all.contains(extra) && ridden.insert(extra) {
-                    wanted.push(extra);
-                }
-            }
-        }
+        let riders = fitting.riders.into_iter();
+        let riders = riders.take_while(|(n, _)| *n < packed.answers.len());
+        let wanted = riders.map(|(_, extra)| extra);
+        let wanted = wanted.filter(|extra| !all.contains(*extra) && ridden.insert(*extra));
+        let wanted: Answers = wanted.collect();
         if writer.len() <= form.bytes_max {
             write_extras(zone, &wanted, form, &may_ride, writer, &mut packed);
         }
@@ -257,28 +257,42 @@ fn write_extras(
     }
 }
 
+/// The answers that fit one message, by a guess.
+struct Fitting {
+    answers: usize,
+    /// What may ride along with these and the one behind them, each with the number of its answer,
+    /// ascending.
+    riders: SmallVec<[(usize, Answer); IN_PLACE]>,
+}
+
 /// Guesses how many answers fit one message with what rides along, so that each finds its
 /// companions beside it.
-fn count_fitting(
+fn fitting(
     zone: &Zone,
     answers: &[Answer],
     bytes_max: usize,
     extras: &impl Fn(&Zone, Answer) -> Answers,
-) -> usize {
+) -> Fitting {
     let mut counted: Sorted<Answer> = Sorted::default();
     let mut bytes = HEADER_BYTES;
+    let mut riders = SmallVec::new();
     for (n, answer) in answers.iter().enumerate() {
-        let group = std::iter::once(*answer).chain(extras(zone, *answer));
-        for member in group {
-            if counted.insert(member) {
-                bytes += guess_bytes(zone, member);
+        let extras = extras(zone, *answer);
+        for member in std::iter::once(answer).chain(&extras) {
+            if counted.insert(*member) {
+                bytes += guess_bytes(zone, *member);
             }
         }
+        riders.extend(extras.into_iter().map(|extra| (n, extra)));
         if bytes > bytes_max {
-            return n.max(1);
+            let answers = n.max(1);
+            return Fitting { answers, riders };
         }
     }
-    answers.len()
+    Fitting {
+        answers: answers.len(),
+        riders,
+    }
 }
 
 /// Returns about what a record takes in a message whose names are compressed.

@@ -318,33 +318,17 @@ impl Registry {
         let mut drafts: Vec<_> = addresses(host, link.addresses()).collect();
         for address in link.addresses() {
             drafts.push(Draft {
-                record: Record::new(reverse_name(address), HOST_TTL, Rdata::Ptr(host.clone())),
+                record: Record::new(
+                    Name::of_address(address),
+                    HOST_TTL,
+                    Rdata::Ptr(host.clone()),
+                ),
                 ownership: Ownership::Exclusive,
                 gate: Some(host.clone()),
             });
         }
         drafts
     }
-}
-
-/// Returns the name under which the host of an address is found. RFC 6762 §4, RFC 1035 §3.5, RFC
-/// 3596 §2.5.
-pub(crate) fn reverse_name(address: IpAddr) -> Name {
-    let mut labels: Vec<String> = Vec::with_capacity(34);
-    match address {
-        IpAddr::V4(address) => {
-            labels.extend(address.octets().iter().rev().map(ToString::to_string));
-            labels.extend(["in-addr".into(), "arpa".into()]);
-        }
-        IpAddr::V6(address) => {
-            for byte in address.octets().iter().rev() {
-                labels.push(format!("{:x}", byte & 15));
-                labels.push(format!("{:x}", byte >> 4));
-            }
-            labels.extend(["ip6".into(), "arpa".into()]);
-        }
-    }
-    Name::from_labels(labels).expect("34 short labels are a name")
 }
 
 fn addresses(host: &Name, all: impl Iterator<Item = IpAddr>) -> impl Iterator<Item = Draft> {
@@ -360,21 +344,4 @@ fn addresses(host: &Name, all: impl Iterator<Item = IpAddr>) -> impl Iterator<It
         ownership: Ownership::Unique,
         gate: Some(host.clone()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_its_reverse_name() {
-        let v4 = reverse_name("192.0.2.7".parse().unwrap());
-        let v6 = reverse_name("2001:db8::567:89ab".parse().unwrap());
-
-        assert_eq!(v4.to_string(), "7.2.0.192.in-addr.arpa.");
-        assert_eq!(
-            v6.to_string(),
-            "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."
-        );
-    }
 }

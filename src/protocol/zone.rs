@@ -323,6 +323,27 @@ impl Zone {
     /// 6762 §6.1. Its TTL is that of a missing address, and never above that of the name's own
     /// records. A name with a type above 255 has none, since the bitmap could not show it.
     pub(crate) fn nsec(&self, name: NameId) -> Option<Record> {
+        let (types, ttl) = self.provable(name)?;
+        let next = self.owner(name).name.clone();
+        Some(Record::new(
+            next.clone(),
+            ttl,
+            Rdata::Nsec(Nsec { next, types }),
+        ))
+    }
+
+    /// Tells whether `name` lacks records of a type for good: nobody can hold one.
+    pub(crate) fn denies(&self, name: NameId, record_type: RecordType) -> bool {
+        self.provable(name).is_some_and(|(types, _)| {
+            let answering = [record_type, RecordType::CNAME];
+            let any = answering.iter().any(|held| types.contains(*held));
+            !any && record_type != RecordType::ANY
+        })
+    }
+
+    /// Returns all types that `name` has, and for how long to believe that it has no others, when
+    /// that can be shown.
+    fn provable(&self, name: NameId) -> Option<(TypeSet, Ttl)> {
         let owner = self.owner(name);
         let mut types = TypeSet::default();
         let mut ttl = HOST_TTL;
@@ -337,19 +358,7 @@ impl Zone {
             types.insert(own.record.record_type());
             ttl = ttl.min(own.record.ttl);
         }
-        (!owner.records.is_empty()).then(|| {
-            let next = owner.name.clone();
-            Record::new(owner.name.clone(), ttl, Rdata::Nsec(Nsec { next, types }))
-        })
-    }
-
-    /// Tells whether `name` lacks records of a type for good: nobody can hold one.
-    pub(crate) fn denies(&self, name: NameId, record_type: RecordType) -> bool {
-        self.nsec(name).is_some()
-            && !self.owner(name).records.iter().any(|id| {
-                let held = self.get(*id).record.record_type();
-                held == record_type || held == RecordType::CNAME || record_type == RecordType::ANY
-            })
+        (!owner.records.is_empty()).then_some((types, ttl))
     }
 
     /// Returns when an answer was last multicast over a family.
@@ -396,7 +405,7 @@ impl Zone {
     pub(crate) fn stands(&self, answer: Answer) -> bool {
         match answer {
             Answer::Record(id) => self.contains(id) && self.is_usable(id),
-            Answer::Nsec(name) => self.has_name(name) && self.nsec(name).is_some(),
+            Answer::Nsec(name) => self.has_name(name) && self.provable(name).is_some(),
         }
     }
 

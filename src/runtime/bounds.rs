@@ -22,7 +22,7 @@ impl Bounds {
     pub(crate) fn new(root: &Budget, config: &Config) -> Self {
         let at = |limit: usize| Limit::At(u64::try_from(limit).unwrap_or(u64::MAX));
         Self {
-            commands: root.child("commands", at(command_places(config))),
+            commands: root.child("commands", at(config.limits.commands.max(1))),
             slots: root.child("slots", at(config.slots)),
             events: root.child("event places", Limit::Unlimited),
             event_places: config.limits.events,
@@ -43,16 +43,8 @@ impl Bounds {
     }
 }
 
-/// Returns how many calls can wait at one time.
-pub(crate) fn command_places(config: &Config) -> usize {
-    config.limits.commands.clamp(1, COMMANDS_MAX)
-}
-
 /// The poll and its waker.
 const OWN_DESCRIPTORS: usize = 2;
 
 /// Two for the loop itself, one for each family, one to watch the interfaces.
 const DESCRIPTORS_MAX: usize = OWN_DESCRIPTORS + 3;
-
-/// Calls that can wait at most: their places are taken from the start.
-const COMMANDS_MAX: usize = 65_536;

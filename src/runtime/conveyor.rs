@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 
 use crate::meter::Counter;
 use crate::net::Datagram;
+use crate::net::Memory;
 use crate::net::Receipt;
 use crate::net::Ring;
 use crate::net::Slab;
@@ -31,7 +32,7 @@ use crate::wire::Frame;
 
 /// The loop's end of the slots: those that are free, and those that are with the readers.
 pub(crate) struct Conveyor<'slab> {
-    free: Vec<&'slab mut Slot>,
+    free: Vec<&'slab mut Slot<'slab>>,
     work: Sender<Datagram<'slab>>,
     done: Receiver<Datagram<'slab>>,
     ring: Ring<Datagram<'slab>>,
@@ -47,7 +48,7 @@ pub(crate) struct Crew<'a> {
     pub(crate) bell: &'a Arc<Bell>,
     pub(crate) roll: &'a Roll,
     /// What a reader does to a frame. It may panic: that is contained and counted.
-    pub(crate) read: fn(&mut Frame, &mut CheckedNames),
+    pub(crate) read: fn(&mut Frame<'_>, &mut CheckedNames),
     pub(crate) panics: &'a Counter,
     /// Packets dropped because their source had its share of slots.
     pub(crate) over_share: &'a Counter,
@@ -63,7 +64,8 @@ impl Crew<'_> {
     /// A scope waits for its closures, not for its threads: only a handle that was joined proves
     /// that the thread is gone.
     pub(crate) fn run<R>(self, body: impl FnOnce(Conveyor<'_>) -> R) -> io::Result<R> {
-        let mut slab = Slab::new(self.slots);
+        let mut memory = Memory::new(self.slots);
+        let mut slab = Slab::new(&mut memory);
         let (work, work_end) = bounded(self.slots);
         let (done_end, done) = bounded(self.slots);
         let conveyor = Conveyor {
@@ -106,24 +108,31 @@ impl Crew<'_> {
 
     fn read_all<'slab>(&self, work: &Receiver<Datagram<'slab>>, done: &Sender<Datagram<'slab>>) {
         self.roll.sign();
-        log::trace!("a reader starts");
+        // The logger is the user's, and may panic too.
+        self.contain(|| log::trace!("a reader starts"));
         let mut names = CheckedNames::new();
         for datagram in work {
             let frame = &mut datagram.slot.frame;
-            if catch_unwind(AssertUnwindSafe(|| (self.read)(frame, &mut names))).is_err() {
-                self.panics.increment();
-            }
+            self.contain(|| (self.read)(frame, &mut names));
             if done.send(datagram).is_err() {
                 return;
             }
             self.bell.ring();
         }
     }
+
+    /// Does work whose panic is counted and not the end of the reader: slots that wait for a reader
+    /// who is gone never come back.
+    fn contain(&self, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.panics.increment();
+        }
+    }
 }
 
 impl<'slab> Conveyor<'slab> {
     /// Returns the free slots, and the way out for those that were filled.
-    pub(crate) fn loading(&mut self) -> (&mut Vec<&'slab mut Slot>, Loading<'_, 'slab>) {
+    pub(crate) fn loading(&mut self) -> (&mut Vec<&'slab mut Slot<'slab>>, Loading<'_, 'slab>) {
         let loading = Loading {
             work: &self.work,
             next_seq: &mut self.next_seq,
@@ -147,7 +156,7 @@ impl<'slab> Conveyor<'slab> {
     }
 
     /// Takes the slot back that held a packet of `source`.
-    pub(crate) fn give_back(&mut self, source: IpAddr, slot: &'slab mut Slot) {
+    pub(crate) fn give_back(&mut self, source: IpAddr, slot: &'slab mut Slot<'slab>) {
         self.shares.give_back(source);
         self.free.push(slot);
     }
@@ -172,8 +181,8 @@ impl<'slab> Loading<'_, 'slab> {
         &mut self,
         received: Instant,
         receipt: Receipt,
-        slot: &'slab mut Slot,
-    ) -> Option<&'slab mut Slot> {
+        slot: &'slab mut Slot<'slab>,
+    ) -> Option<&'slab mut Slot<'slab>> {
         if !self.shares.take(receipt.source.ip()) {
             self.refused.increment();
             return Some(slot);
@@ -207,7 +216,7 @@ impl Roll {
 }
 
 /// Checks a frame; bytes that are no message leave it without one.
-pub(crate) fn read(frame: &mut Frame, names: &mut CheckedNames) {
+pub(crate) fn read(frame: &mut Frame<'_>, names: &mut CheckedNames) {
     if let Err(fault) = frame.check(names) {
         log::trace!("not a message: {fault}");
     }
@@ -369,7 +378,7 @@ mod tests {
 
     fn with_conveyor(
         workers: usize,
-        read: fn(&mut Frame, &mut CheckedNames),
+        read: fn(&mut Frame<'_>, &mut CheckedNames),
         panics: &Counter,
         body: impl FnOnce(Conveyor<'_>),
     ) {
@@ -388,7 +397,7 @@ mod tests {
     }
 
     /// Reads some packets later than those behind them.
-    fn uneven_read(frame: &mut Frame, names: &mut CheckedNames) {
+    fn uneven_read(frame: &mut Frame<'_>, names: &mut CheckedNames) {
         let lazy = frame.bytes().last().is_some_and(|byte| byte % 3 == 0);
         for _ in 0..if lazy { 5 } else { 0 } {
             thread::yield_now();
@@ -396,7 +405,7 @@ mod tests {
         read(frame, names);
     }
 
-    fn fragile_read(frame: &mut Frame, names: &mut CheckedNames) {
+    fn fragile_read(frame: &mut Frame<'_>, names: &mut CheckedNames) {
         let mut windows = frame.bytes().windows(8);
         let nine = windows.any(|window| window.starts_with(b"Peer ") && window[7] == b'9');
         assert!(!nine, "a fault of the reader, on purpose");

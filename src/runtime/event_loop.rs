@@ -27,6 +27,7 @@ use crate::runtime::conveyor::Conveyor;
 use crate::runtime::figures::Board;
 use crate::runtime::handle::Door;
 use crate::runtime::level::Level;
+use crate::runtime::lookout::Lookout;
 use crate::runtime::network::Network;
 use crate::runtime::network::WATCH;
 use crate::runtime::network::arrival;
@@ -46,6 +47,7 @@ pub(crate) struct EventLoop {
     /// The slots in use.
     slots: Level,
     board: Arc<Board>,
+    lookout: Lookout,
 }
 
 impl EventLoop {
@@ -58,6 +60,7 @@ impl EventLoop {
         bounds: &Bounds,
         board: &Arc<Board>,
     ) -> Self {
+        let lookout = Lookout::new(engine.resources(), &board.warnings, Instant::now());
         Self {
             poll,
             network,
@@ -68,6 +71,7 @@ impl EventLoop {
             sleep: Sleep::new(),
             slots: Level::new(&bounds.slots),
             board: Arc::clone(board),
+            lookout,
         }
     }
 
@@ -85,12 +89,13 @@ impl EventLoop {
             self.handle_commands(now);
             self.handle_due(now);
             self.apply(&mut conveyor);
-            let over_rate = &self.board.over_rate;
-            self.network.receive(&mut intakes, &mut conveyor, over_rate);
+            self.network
+                .receive(&mut intakes, &mut conveyor, &self.board);
             self.slots.set(conveyor.in_flight());
             self.subscribers.deliver(&mut self.engine, now);
             self.network.flush(&self.poll, now);
             self.transmit(now);
+            self.lookout.look(now);
             self.board.note_turn(now.elapsed(), self.engine.counts());
         };
         self.farewell(&mut events, deadline)
@@ -276,13 +281,19 @@ impl EventLoop {
             self.undo(gone, now);
         }
         self.engine.shutdown(now);
+        let refused = &self.board.net.send_failed;
+        let refused_before = refused.value();
         loop {
             let now = Instant::now();
             self.network.flush(&self.poll, now);
             // One at a time: what the engine still has is not pushed out of a full queue.
             while self.network.waiting() == 0 {
                 let Some(transmit) = self.engine.poll_transmit() else {
-                    return Ok(());
+                    return if refused.value() == refused_before {
+                        Ok(())
+                    } else {
+                        Err("the system refused to send some of them")
+                    };
                 };
                 self.network.send(&transmit, now);
             }

@@ -9,6 +9,7 @@ use crate::meter::Counter;
 use crate::meter::Histogram;
 use crate::net::Meters;
 use crate::protocol::Counts;
+use crate::runtime::lookout::Warnings;
 
 /// What was counted since the start. Nothing is lost without a count.
 ///
@@ -34,8 +35,8 @@ pub struct Figures {
     pub truncated: u64,
     /// Packets discarded because they came by no interface or for no group of ours.
     pub misdirected: u64,
-    /// Packets dropped unread because their source had more than its share of slots while these ran
-    /// out.
+    /// Packets dropped unread because their source had more than its share: of the packets of a
+    /// second, or of the slots while these ran out.
     pub over_share: u64,
     /// Packets dropped unread because more came by one link than are taken in a second.
     pub over_rate: u64,
@@ -60,6 +61,7 @@ pub(crate) struct Board {
     pub(crate) over_rate: Counter,
     /// How long each turn of the loop kept it from what came meanwhile.
     pub(crate) turn_microseconds: Histogram,
+    pub(crate) warnings: Arc<Warnings>,
     /// What the protocol had counted at the end of a turn.
     counts: Mutex<Counts>,
 }

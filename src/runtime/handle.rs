@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
-use crossbeam_channel::TrySendError;
 use crossbeam_channel::bounded;
+use crossbeam_channel::unbounded;
 use mio::Poll;
 use mio::Waker;
 use parking_lot::Mutex;
@@ -36,7 +36,6 @@ use crate::runtime::Command;
 use crate::runtime::Gone;
 use crate::runtime::bell::Bell;
 use crate::runtime::bounds::Bounds;
-use crate::runtime::bounds::command_places;
 use crate::runtime::command::Placed;
 use crate::runtime::conveyor::Crew;
 use crate::runtime::conveyor::Roll;
@@ -95,8 +94,8 @@ impl Handle {
             names => Selection::Names(names.clone()),
         };
         let board = Arc::new(Board::default());
-        let rate = config.limits.packets_per_second;
-        let mut network = Network::open(config.families, selection, rate, &board.net)?;
+        let limits = &config.limits;
+        let mut network = Network::open(config.families, selection, limits, &board.net)?;
         network
             .register(&poll)
             .map_err(system("poll the sockets"))?;
@@ -115,7 +114,9 @@ impl Handle {
         let resources = engine.resources().clone();
         let bounds = Bounds::new(&resources, config);
         let held = bounds.hold(1 + workers, network.descriptors())?;
-        let (commands, inbox) = bounded(command_places(config));
+        // Its places are leased, one a command. A channel that had them itself would keep what is
+        // in it when the loop ends, and whoever waits for an answer would go on waiting.
+        let (commands, inbox) = unbounded();
         let door = Arc::new(Door::new(waker));
         let roll = Arc::new(Roll::default());
         let event_loop = EventLoop::new(poll, network, engine, inbox, &door, &bounds, &board);
@@ -217,11 +218,8 @@ impl Line {
             command: command(reply),
             _place: place,
         };
-        match self.commands.try_send(placed) {
-            Ok(()) => self.door.bell.ring(),
-            Err(TrySendError::Full(_)) => unreachable!("there are as many places as leases"),
-            Err(TrySendError::Disconnected(_)) => return Err(Error::Stopped),
-        }
+        self.commands.send(placed).map_err(|_| Error::Stopped)?;
+        self.door.bell.ring();
         answer.recv_deadline(deadline).map_err(|error| {
             if error.is_timeout() {
                 Error::Busy

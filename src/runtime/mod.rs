@@ -8,12 +8,14 @@
 //! - `event_loop`: one turn after the other
 //! - `conveyor`: slots, readers and the order of receipt
 //! - `level`: what is in use, as its budget shows it
+//! - `lookout`: what becomes too much, told once
 //! - `network`: sockets and interfaces, as the engine knows them
 //! - `subscribers`: from the engine to the readers of events
 //! - `deadline`: what a caller's patience comes to
 //! - `bounds`: the budgets of what runs
 //! - `figures`: what is counted on the way
 //! - `publications`: how records stand that were published by hand
+//! - `rates`: how many packets are taken in
 //! - `shares`: fair shares of the slots while they run out
 //! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
@@ -27,8 +29,10 @@ mod event_loop;
 mod figures;
 mod handle;
 mod level;
+mod lookout;
 mod network;
 mod publications;
+mod rates;
 mod shares;
 mod sleep;
 mod subscribers;

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +16,8 @@ use mio::Poll;
 use mio::Token;
 
 use crate::config::Families;
+use crate::config::Limits;
 use crate::error::Error;
-use crate::meter::Counter;
 use crate::net::Family;
 use crate::net::Importance;
 use crate::net::Intake;
@@ -42,9 +41,9 @@ use crate::protocol::Engine;
 use crate::protocol::Link;
 use crate::protocol::LinkId;
 use crate::protocol::Transmit;
-use crate::resources::Quota;
-use crate::resources::TokenBucket;
 use crate::runtime::conveyor::Conveyor;
+use crate::runtime::figures::Board;
+use crate::runtime::rates::Rates;
 
 /// Everything between the engine and the kernel.
 pub(crate) struct Network {
@@ -57,9 +56,7 @@ pub(crate) struct Network {
     used: BTreeMap<u32, Interface>,
     /// How often packets were received: who had the first choice.
     lanes_received: usize,
-    /// How much each of them may bring.
-    rates: BTreeMap<u32, TokenBucket>,
-    quota: Quota,
+    rates: Rates,
     meters: Arc<Meters>,
 }
 
@@ -82,7 +79,7 @@ impl Network {
     pub(crate) fn open(
         families: Families,
         selection: Selection,
-        packets_per_second: NonZeroU32,
+        limits: &Limits,
         meters: &Arc<Meters>,
     ) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
@@ -119,8 +116,7 @@ impl Network {
             port_shared,
             used: BTreeMap::new(),
             lanes_received: 0,
-            rates: BTreeMap::new(),
-            quota: Quota::per_second(packets_per_second.get()).burst(packets_per_second.get()),
+            rates: Rates::new(limits, Instant::now()),
             meters: Arc::clone(meters),
         })
     }
@@ -164,17 +160,17 @@ impl Network {
 
     /// Receives packets into free slots, one batch of each family, and hands them to the readers.
     ///
-    /// What one link brings beyond its rate is dropped unread, and counted on `over_rate`.
+    /// What a source or a link brings beyond its rate is dropped unread, and counted on `board`.
     pub(crate) fn receive(
         &mut self,
         intakes: &mut Intakes,
         conveyor: &mut Conveyor<'_>,
-        over_rate: &Counter,
+        board: &Board,
     ) {
         // Each family has the first choice of slots every other time: a flood over one must not
         // shut out the other.
         self.lanes_received = self.lanes_received.wrapping_add(1);
-        let (count, rates) = (self.lanes.len(), &self.rates);
+        let (count, rates) = (self.lanes.len(), &mut self.rates);
         for turn in 0..count {
             let at = (self.lanes_received + turn) % count;
             let (lane, intake) = (&mut self.lanes[at], &mut intakes[at]);
@@ -187,9 +183,8 @@ impl Network {
             }
             let received = Instant::now();
             let more = intake.receive(&lane.socket, free, |receipt, slot| {
-                let rate = rates.get(&receipt.interface);
-                if rate.is_some_and(|rate| rate.check_at(received, 1).is_err()) {
-                    over_rate.increment();
+                if let Err(rate) = rates.check_at(&receipt, received) {
+                    rate.counter(board).increment();
                     return Some(slot);
                 }
                 loading.submit(received, receipt, slot)
@@ -337,8 +332,7 @@ impl Network {
         if speaking {
             let running = interface.flags.running;
             let before = self.used.insert(index, interface);
-            let rate = || TokenBucket::new(self.quota, now);
-            self.rates.entry(index).or_insert_with(rate);
+            self.rates.add_link(index, now);
             engine.set_link(now, link);
             if running && before.is_some_and(|before| !before.flags.running) {
                 // The cable was out: names may have been taken, and services gone, meanwhile.
@@ -357,7 +351,7 @@ impl Network {
                 }
             }
         }
-        self.rates.remove(&index);
+        self.rates.remove_link(index);
         if self.used.remove(&index).is_some() {
             engine.remove_link(now, LinkId(index));
         }

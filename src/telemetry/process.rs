@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::sys::resource::UsageWho;
@@ -45,6 +46,34 @@ impl Process {
             descriptors_max: fds::limit()?.soft,
             resident_bytes: field(&status, "VmRSS:")? * 1024, // The file tells it in kB.
             cpu: duration(usage.user_time()) + duration(usage.system_time()),
+        })
+    }
+}
+
+impl Process {
+    /// Counts threads and descriptors of this moment, and leaves the other figures at zero. That
+    /// takes some microseconds and, since Linux 6.2, neither memory nor a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use beacon::telemetry::Process;
+    ///
+    /// assert!(Process.count()?.threads >= 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn count(self) -> io::Result<ProcessFigures> {
+        // A folder has a link in itself and one above it, and this one has one for each thread.
+        let links = fs::metadata("/proc/self/task")?.nlink();
+        Ok(ProcessFigures {
+            threads: links.saturating_sub(2),
+            descriptors: fds::open()?,
+            descriptors_max: fds::limit()?.soft,
+            ..ProcessFigures::default()
         })
     }
 }
@@ -161,6 +190,18 @@ mod tests {
         assert!(after.cpu > before.cpu);
         assert!((0.0..1.0).contains(&after.descriptors_load()));
         drop(files);
+    }
+
+    #[test]
+    fn the_quick_count_agrees_with_the_figures_that_are_read() {
+        // Other tests have threads too: some moment is quiet.
+        let agreed = (0..1000).any(|_| {
+            let (read, counted) = (Process.read().unwrap(), Process.count().unwrap());
+            let of = |figures: &ProcessFigures| (figures.threads, figures.descriptors);
+            of(&read) == of(&counted) && read.descriptors_max == counted.descriptors_max
+        });
+
+        assert!(agreed);
     }
 
     #[test]

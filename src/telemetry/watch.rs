@@ -46,6 +46,8 @@ pub struct Thresholds {
     pub threads_over: u64,
     /// How long a task that is meant to end may run: 10 min.
     pub task_age: Duration,
+    /// Below which part of its limit a budget that refused may warn again: 0.8.
+    pub budget_low: f64,
     /// How often to look: every 30 s.
     pub every: Duration,
 }
@@ -57,6 +59,7 @@ impl Default for Thresholds {
             descriptors_low: 0.7,
             threads_over: 100,
             task_age: Duration::from_secs(600),
+            budget_low: 0.8,
             every: Duration::from_secs(30),
         }
     }
@@ -212,6 +215,18 @@ impl Watch {
         warnings
     }
 
+    /// Tells whether nothing was too much at the last look, and counts of the process such as these
+    /// are no reason for another one. Budgets and tasks are not looked at.
+    #[must_use]
+    pub fn is_calm(&self, process: &ProcessFigures) -> bool {
+        let standing = self.descriptors_high || self.threads_many || !self.old.is_empty();
+        let refusing = self.denied.values().any(|(_, refuses)| *refuses);
+        let over = process.threads.saturating_sub(self.baseline);
+        let rising = process.descriptors_load() > self.thresholds.descriptors_high
+            || over > self.thresholds.threads_over;
+        !(standing || refusing || rising)
+    }
+
     /// Lends what counts the warnings, for a [`Registry`](crate::telemetry::Registry).
     #[must_use]
     pub fn raised(&self) -> Arc<dyn Collect> {
@@ -265,8 +280,8 @@ impl Watch {
         for (budget, usage) in with_paths(budgets) {
             let (counted, refused) = before.get(&budget).copied().unwrap_or_default();
             let denied = usage.denied.saturating_sub(counted);
-            self.denied
-                .insert(budget.clone(), (usage.denied, denied > 0));
+            let refuses = denied > 0 || refused && usage.load() >= self.thresholds.budget_low;
+            self.denied.insert(budget.clone(), (usage.denied, refuses));
             if denied > 0 && !refused {
                 warnings.push(Warning::Refusing { budget, denied });
             }
@@ -395,13 +410,26 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_refuses_warns_once_until_it_has_stopped_refusing() {
+    fn a_budget_that_refuses_warns_once_until_it_is_well_below_its_limit() {
         let all = Budget::root("all", Limit::Unlimited);
-        let budget = all.child("queries", Limit::Blocked);
+        let budget = all.child("queries", Limit::At(10));
+        let mut held = budget.try_lease(8).unwrap();
         let mut watched = Watched::new(Thresholds::default());
-        let warned = [0, 3, 2, 1, 0, 2].map(|refusals| {
+        let looks = [
+            (8, 0),
+            (8, 3),
+            (10, 2),
+            (8, 0),
+            (10, 1),
+            (7, 1),
+            (7, 0),
+            (10, 2),
+        ];
+        let warned = looks.map(|(used, refusals)| {
+            held.shrink(held.amount());
+            held.try_grow(used).unwrap();
             for _ in 0..refusals {
-                assert!(budget.try_lease(1).is_err());
+                assert!(budget.try_lease(4).is_err());
             }
             watched.sight.budgets = all.tree();
             watched.look()
@@ -412,10 +440,36 @@ mod tests {
             vec![Warning::Refusing { budget, denied }]
         };
         let none = Vec::new;
-        assert_eq!(
-            warned,
-            [none(), refusing(3), none(), none(), none(), refusing(2)]
-        );
+        let first = [none(), refusing(3), none(), none(), none(), none()];
+        assert_eq!(warned[..6], first);
+        assert_eq!(warned[6..], [none(), refusing(2)]);
+    }
+
+    #[test]
+    fn it_is_calm_while_nothing_is_too_much_or_was_a_moment_ago() {
+        let mut watched = Watched::new(Thresholds::default());
+        let budget = Budget::root("queries", Limit::At(1));
+        let calm = |watched: &Watched| watched.watch.is_calm(&watched.sight.process);
+        assert!(calm(&watched));
+
+        watched.sight.process.descriptors = 81;
+        assert!(!calm(&watched), "there is reason to look");
+        watched.look();
+        watched.sight.process.descriptors = 75;
+        assert!(!calm(&watched), "it may warn again only below seven tenths");
+        watched.sight.process.descriptors = 69;
+        watched.look();
+        assert!(calm(&watched));
+
+        let held = budget.try_lease(1).unwrap();
+        budget.try_lease(1).unwrap_err();
+        watched.sight.budgets = budget.tree();
+        watched.look();
+        assert!(!calm(&watched), "it is full still");
+        drop(held);
+        watched.sight.budgets = budget.tree();
+        watched.look();
+        assert!(calm(&watched));
     }
 
     #[test]

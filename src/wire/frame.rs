@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::wire::checked_names::CheckedNames;
 use crate::wire::error::ParseError;
-use crate::wire::index::{Contents, MESSAGE_BYTES_MAX};
+use crate::wire::index::Contents;
 use crate::wire::message::Message;
 
 /// Room for the largest message and its table of contents.
@@ -19,7 +19,8 @@ use crate::wire::message::Message;
 /// use beacon::wire::{CheckedNames, Frame};
 ///
 /// let mut names = CheckedNames::new();
-/// let mut frame = Frame::new();
+/// let mut room = vec![0; 9000];
+/// let mut frame = Frame::new(&mut room);
 /// frame.bytes_mut()[..12].copy_from_slice(&[0; 12]);
 /// frame.received(12);
 /// assert!(frame.message().is_none(), "nobody has checked it yet");
@@ -28,21 +29,20 @@ use crate::wire::message::Message;
 /// assert_eq!(frame.message().map(|message| message.question_count()), Some(0));
 /// # Ok::<(), beacon::wire::ParseError>(())
 /// ```
-pub struct Frame {
-    /// All of [`MESSAGE_BYTES_MAX`]. On the heap, where pages that no message has reached yet cost
-    /// nothing.
-    bytes: Box<[u8]>,
+pub struct Frame<'b> {
+    bytes: &'b mut [u8],
     len: usize,
     contents: Contents,
     checked: bool,
 }
 
-impl Frame {
-    /// Makes an empty frame.
+impl<'b> Frame<'b> {
+    /// Makes an empty frame around a buffer. One that holds every legal message has 9,000 bytes
+    /// (RFC 6762 §17).
     #[must_use]
-    pub fn new() -> Frame {
-        Frame {
-            bytes: vec![0; MESSAGE_BYTES_MAX].into_boxed_slice(),
+    pub fn new(bytes: &'b mut [u8]) -> Self {
+        Self {
+            bytes,
             len: 0,
             contents: Contents::for_most(),
             checked: false,
@@ -52,7 +52,7 @@ impl Frame {
     /// Lends the whole buffer to receive into, and forgets the message that was in it.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         self.received(0);
-        &mut self.bytes
+        self.bytes
     }
 
     /// Says how many bytes were received, from the beginning of the buffer on.
@@ -62,7 +62,7 @@ impl Frame {
     /// If they are more than the buffer has room for.
     pub fn received(&mut self, len: usize) {
         assert!(
-            len <= MESSAGE_BYTES_MAX,
+            len <= self.bytes.len(),
             "what was received fits in the buffer"
         );
         self.len = len;
@@ -95,13 +95,7 @@ impl Frame {
     }
 }
 
-impl Default for Frame {
-    fn default() -> Frame {
-        Frame::new()
-    }
-}
-
-impl fmt::Debug for Frame {
+impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("len", &self.len)
@@ -117,14 +111,15 @@ mod tests {
     use crate::wire::error::Fault;
     use crate::wire::index::MESSAGE_BYTES_MAX;
 
-    fn receive(frame: &mut Frame, bytes: &[u8]) {
+    fn receive(frame: &mut Frame<'_>, bytes: &[u8]) {
         frame.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
         frame.received(bytes.len());
     }
 
     #[test]
     fn a_frame_lends_a_message_only_after_a_good_check() {
-        let mut frame = Frame::new();
+        let mut room = [0; MESSAGE_BYTES_MAX];
+        let mut frame = Frame::new(&mut room);
         receive(&mut frame, &[0; 12]);
         assert!(frame.message().is_none());
 
@@ -145,7 +140,8 @@ mod tests {
 
     #[test]
     fn touching_the_buffer_forgets_the_message() {
-        let mut frame = Frame::new();
+        let mut room = [0; MESSAGE_BYTES_MAX];
+        let mut frame = Frame::new(&mut room);
         receive(&mut frame, &[0; 12]);
         frame.check(&mut CheckedNames::new()).unwrap();
 
@@ -157,7 +153,8 @@ mod tests {
     #[test]
     fn the_largest_message_fits() {
         // 6762-17-6
-        let mut frame = Frame::default();
+        let mut room = [0; MESSAGE_BYTES_MAX];
+        let mut frame = Frame::new(&mut room);
         assert_eq!(frame.bytes_mut().len(), MESSAGE_BYTES_MAX);
         frame.received(MESSAGE_BYTES_MAX);
 
@@ -167,6 +164,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "what was received fits in the buffer")]
     fn more_than_the_buffer_cannot_have_been_received() {
-        Frame::new().received(MESSAGE_BYTES_MAX + 1);
+        Frame::new(&mut [0; 12]).received(13);
     }
 }

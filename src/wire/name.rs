@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -91,6 +92,39 @@ impl Name {
     #[must_use]
     pub fn folded(&self) -> Folded {
         self.view().folded()
+    }
+
+    /// Returns the name under which the host of an address is found.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §4, 1035 §3.5 (IPv4), 3596 §2.5 (IPv6).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use beacon::wire::Name;
+    ///
+    /// let name = Name::of_address([192, 0, 2, 7].into());
+    /// assert_eq!(name.to_string(), "7.2.0.192.in-addr.arpa.");
+    /// ```
+    #[must_use]
+    pub fn of_address(address: IpAddr) -> Name {
+        let mut labels: Vec<String> = Vec::with_capacity(34);
+        match address {
+            IpAddr::V4(address) => {
+                labels.extend(address.octets().iter().rev().map(ToString::to_string));
+                labels.extend(["in-addr".into(), "arpa".into()]);
+            }
+            IpAddr::V6(address) => {
+                for byte in address.octets().iter().rev() {
+                    labels.push(format!("{:x}", byte & 15));
+                    labels.push(format!("{:x}", byte >> 4));
+                }
+                labels.extend(["ip6".into(), "arpa".into()]);
+            }
+        }
+        Name::from_labels(labels).expect("34 short labels are a name")
     }
 
     /// Returns the name that has `label` in front of this one.
@@ -515,5 +549,15 @@ mod tests {
     #[test]
     fn debug_is_the_name_in_quotes() {
         assert_eq!(format!("{:?}", name("a b.local")), "\"a b.local.\"");
+    }
+
+    #[test]
+    fn an_address_has_its_reverse_name() {
+        let v4 = Name::of_address("192.0.2.7".parse().unwrap());
+        let v6 = Name::of_address("2001:db8::567:89ab".parse().unwrap());
+
+        assert_eq!(v4, name("7.2.0.192.in-addr.arpa"));
+        let nibbles = "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2";
+        assert_eq!(v6, name(&format!("{nibbles}.ip6.arpa")));
     }
 }

@@ -9,6 +9,7 @@
 mod world;
 
 mod flood;
+mod limits;
 mod s05_querying;
 mod s06_reading;
 mod s07_traffic;

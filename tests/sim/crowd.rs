@@ -49,7 +49,7 @@ pub(crate) struct Figures {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     sent: Sent,
-    time: Duration,
+    pub(crate) time: Duration,
     hosts: usize,
 }
 

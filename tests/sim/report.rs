@@ -179,7 +179,7 @@ pub(crate) fn compare(file: &str, report: &str) {
         kept == report,
         "{} says otherwise; if the change is meant: UPDATE=1 {}\n{kept}",
         path.display(),
-        "cargo test --test sim crowd, and the same with --release"
+        "cargo test --test sim crowd, and the same with --profile bench"
     );
 }
 

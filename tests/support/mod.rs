@@ -4,7 +4,9 @@
 #![allow(dead_code, unused_imports)]
 
 mod avahi;
+mod ear;
 mod flood;
+mod forger;
 mod lab;
 mod namespace;
 mod process;
@@ -12,7 +14,9 @@ mod speaker;
 mod watch;
 
 pub(crate) use avahi::Avahi;
+pub(crate) use ear::Ear;
 pub(crate) use flood::Flood;
+pub(crate) use forger::Forger;
 pub(crate) use lab::Families;
 pub(crate) use lab::Host;
 pub(crate) use lab::INTERFACE;

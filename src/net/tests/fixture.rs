@@ -17,7 +17,7 @@ use crate::net::{
 pub(super) struct Station<'slab> {
     pub(super) socket: MulticastSocket,
     pub(super) intake: Intake,
-    pub(super) free: Vec<&'slab mut Slot>,
+    pub(super) free: Vec<&'slab mut Slot<'slab>>,
     pub(super) meters: Arc<Meters>,
     pub(super) poll: Poll,
     events: Events,
@@ -31,7 +31,10 @@ pub(super) struct Heard {
 }
 
 impl<'slab> Station<'slab> {
-    pub(super) fn open(family: Family, slab: &'slab mut Slab) -> Result<Self, Box<dyn Error>> {
+    pub(super) fn open(
+        family: Family,
+        slab: &'slab mut Slab<'slab>,
+    ) -> Result<Self, Box<dyn Error>> {
         let mut socket = MulticastSocket::open(family)?;
         let poll = Poll::new()?;
         poll.registry()

@@ -7,14 +7,15 @@ use socket2::SockRef;
 
 use crate::net::tests::fixture::{Station, interface, make_links, wait_until_ready};
 use crate::net::tests::namespace::{Outcome, in_namespace, ip, set};
-use crate::net::{Family, Interface, MulticastSocket, Slab, interfaces};
+use crate::net::{Family, Interface, Memory, MulticastSocket, Slab, interfaces};
 
 #[test]
 fn fifty_interfaces_are_heard_each_by_its_index_and_left_again() {
     in_namespace(|| {
         make_links(25);
         for family in Family::ALL {
-            let mut slab = Slab::new(64);
+            let mut memory = Memory::new(64);
+            let mut slab = Slab::new(&mut memory);
             let mut station = Station::open(family, &mut slab)?;
             for link in links()? {
                 station.socket.join(link.index)?;
@@ -94,7 +95,8 @@ fn beyond_the_last_keeper_joining_is_refused_and_the_others_stay() {
 fn with_keepers_only_joined_interfaces_are_heard() {
     in_namespace(|| {
         make_links(12);
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         let silent = interface("a3");
         for link in links()? {
@@ -144,7 +146,8 @@ fn an_interface_that_comes_back_under_its_index_is_heard_once_joined_again() {
     in_namespace(|| {
         make_links(1);
         for family in Family::ALL {
-            let mut slab = Slab::new(8);
+            let mut memory = Memory::new(8);
+            let mut slab = Slab::new(&mut memory);
             let mut station = Station::open(family, &mut slab)?;
             let index = interface("a0").index;
             station.socket.join(index)?;
@@ -165,7 +168,8 @@ fn a_membership_that_only_the_kernel_knows_of_is_renewed() {
     in_namespace(|| {
         make_links(1);
         for family in Family::ALL {
-            let mut slab = Slab::new(8);
+            let mut memory = Memory::new(8);
+            let mut slab = Slab::new(&mut memory);
             let mut station = Station::open(family, &mut slab)?;
             join_behind_its_back(&station.socket, &interface("a0"))?;
             replace_a0();
@@ -183,7 +187,8 @@ fn a_membership_that_only_the_kernel_knows_of_is_renewed() {
 fn a_membership_outlives_the_address_and_the_interface_going_down() {
     in_namespace(|| {
         make_links(1);
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         station.socket.join(interface("a0").index)?;
 

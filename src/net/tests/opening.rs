@@ -8,7 +8,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
 use crate::net::tests::namespace::{Outcome, in_namespace};
-use crate::net::{Family, MulticastSocket, OpenFault, PORT, Slab, is_port_shared};
+use crate::net::{Family, Memory, MulticastSocket, OpenFault, PORT, Slab, is_port_shared};
 
 #[test]
 fn both_families_have_a_socket_on_the_port_side_by_side() {
@@ -43,6 +43,23 @@ fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
 }
 
 #[test]
+fn a_megabyte_waits_to_be_received_or_as_much_as_the_system_allows() {
+    // Outside, since a namespace need not show it.
+    let most = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    in_namespace(move || {
+        for family in Family::ALL {
+            let socket = MulticastSocket::open(family)?;
+
+            // The kernel doubles what it grants, for its own overhead.
+            let granted = SockRef::from(&socket).recv_buffer_size()?;
+            assert_eq!(granted, 2 * most.min(1 << 20));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn groups_that_others_joined_are_not_asked_for() {
     in_namespace(|| {
         let v4 = MulticastSocket::open(Family::V4)?;
@@ -61,7 +78,8 @@ fn the_port_is_shared_with_a_program_that_shares_it_whoever_came_first() {
         make_links(1);
         let a0 = interface("a0");
         let before = avahi(a0.index)?;
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut ours = Station::open(Family::V4, &mut slab)?;
         let after = avahi(a0.index)?;
         ours.socket.join(a0.index)?;
@@ -92,11 +110,11 @@ fn a_program_that_shares_the_port_is_known_and_one_that_is_bound_to_the_group_is
         assert_eq!(Family::ALL.map(is_port_shared), [true, false]);
 
         drop(other);
-        let group = UdpSocket::bind(Family::V4.group_address())?;
+        let group = bind_once_free(Family::V4.group_address())?;
         assert_eq!(Family::ALL.map(is_port_shared), [false, false]);
 
         drop(group);
-        let both = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT))?;
+        let both = bind_once_free((Ipv6Addr::UNSPECIFIED, PORT).into())?;
         assert_eq!(Family::ALL.map(is_port_shared), [true, true]);
         drop(both);
         Ok(())
@@ -108,7 +126,8 @@ fn unicast_is_spread_over_those_who_share_the_port_and_not_taken_from_them() {
     in_namespace(|| {
         make_links(1);
         let other = avahi(interface("a0").index)?;
-        let mut slab = Slab::new(64);
+        let mut memory = Memory::new(64);
+        let mut slab = Slab::new(&mut memory);
         let mut ours = Station::open(Family::V4, &mut slab)?;
 
         for _ in 0..40 {
@@ -180,6 +199,19 @@ fn refused_while_held(family: Family, everywhere: IpAddr) -> Outcome {
     );
     assert!(said.contains(&family.to_string()), "{said}");
     Ok(())
+}
+
+/// Binds to an address whose last holder was just dropped. A process that another test starts has
+/// a copy of it between its fork and its exec, and holds it until then.
+fn bind_once_free(address: SocketAddr) -> Result<UdpSocket, Box<dyn Error>> {
+    let mut bound = UdpSocket::bind(address);
+    eventually(|| {
+        if bound.is_err() {
+            bound = UdpSocket::bind(address);
+        }
+        bound.is_ok()
+    });
+    Ok(bound?)
 }
 
 /// A socket with the options that avahi-daemon sets.

@@ -6,14 +6,15 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
 use crate::net::tests::namespace::{Neighbor, in_namespace, ip};
-use crate::net::{Family, PORT, Slab};
+use crate::net::{Family, Memory, PORT, Slab};
 
 #[test]
 fn a_receipt_tells_source_group_interface_and_length() {
     in_namespace(|| {
         make_links(2);
         for family in Family::ALL {
-            let mut slab = Slab::new(8);
+            let mut memory = Memory::new(8);
+            let mut slab = Slab::new(&mut memory);
             let mut station = Station::open(family, &mut slab)?;
             for link in [interface("a0"), interface("a1")] {
                 station.socket.join(link.index)?;
@@ -38,7 +39,8 @@ fn a_receipt_tells_source_group_interface_and_length() {
 fn a_unicast_datagram_tells_the_address_it_was_sent_to() {
     in_namespace(|| {
         make_links(1);
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
 
         stranger(A0)?.send_to(b"to you", (A0, PORT))?;
@@ -54,7 +56,8 @@ fn a_unicast_datagram_tells_the_address_it_was_sent_to() {
 fn datagrams_beyond_one_batch_are_announced_and_come_in_order() {
     in_namespace(|| {
         make_links(1);
-        let mut slab = Slab::new(64);
+        let mut memory = Memory::new(64);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         let sender = stranger(A0)?;
         for n in 0..80_u8 {
@@ -78,7 +81,8 @@ fn datagrams_beyond_one_batch_are_announced_and_come_in_order() {
 fn without_a_free_slot_datagrams_wait_in_the_kernel() {
     in_namespace(|| {
         make_links(1);
-        let mut slab = Slab::new(2);
+        let mut memory = Memory::new(2);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         let sender = stranger(A0)?;
         for n in 0..3_u8 {
@@ -127,7 +131,8 @@ fn nine_thousand_bytes_arrive_in_fragments_and_more_are_counted_and_discarded() 
             1500,
             "else nothing is cut into fragments"
         );
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         station.socket.join(interface("a0").index)?;
 
@@ -164,7 +169,8 @@ fn the_first_drop_of_the_kernel_is_counted_and_costs_one_batch_at_most() {
         make_links(1);
         for family in Family::ALL {
             let a0 = interface("a0");
-            let mut slab = Slab::new(64);
+            let mut memory = Memory::new(64);
+            let mut slab = Slab::new(&mut memory);
             let mut station = Station::open(family, &mut slab)?;
             station.socket.join(a0.index)?;
             station.send_to_group(&a0, b"before any drop")?;
@@ -210,7 +216,8 @@ fn a_group_that_another_program_joined_is_not_heard() {
     in_namespace(|| {
         make_links(1);
         let a0 = interface("a0");
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         station.socket.join(a0.index)?;
         let other_group = Ipv4Addr::new(239, 1, 2, 3);

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use crate::net::outbox::Delivery;
 use crate::net::tests::fixture::{A0, SOCKET, Station, interface, make_links, to_group};
 use crate::net::tests::namespace::{in_namespace, ip, set};
-use crate::net::{Family, Importance, MulticastSocket, Outbox, PORT, Route, Slab};
+use crate::net::{Family, Importance, Memory, MulticastSocket, Outbox, PORT, Route, Slab};
 
 #[test]
 fn a_packet_leaves_by_its_interface_from_its_source() {
@@ -20,7 +20,8 @@ fn a_packet_leaves_by_its_interface_from_its_source() {
         make_links(2);
         let second = Ipv4Addr::new(10, 0, 1, 77);
         ip(&format!("addr add {second}/24 dev a1"));
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         for name in ["a0", "a1"] {
             station.socket.join(interface(name).index)?;
@@ -43,7 +44,8 @@ fn a_packet_leaves_by_its_interface_from_its_source() {
 #[test]
 fn ipv4_multicast_works_on_loopback() {
     in_namespace(|| {
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         let lo = interface("lo");
         station.socket.join(lo.index)?;
@@ -114,7 +116,8 @@ fn nothing_leaves_from_the_unspecified_ipv4_address() {
     in_namespace(|| {
         make_links(1);
         ip("addr flush dev a0");
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         let index = interface("a0").index;
         station.socket.join(index)?;
@@ -137,7 +140,8 @@ fn nothing_leaves_from_the_unspecified_ipv4_address() {
 fn the_kernel_chooses_for_an_unspecified_ipv6_source() {
     in_namespace(|| {
         make_links(1);
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V6, &mut slab)?;
         let a0 = interface("a0");
         station.socket.join(a0.index)?;
@@ -162,7 +166,8 @@ fn a_full_send_buffer_defers_and_what_waits_leaves_in_order_once_there_is_room()
         make_links(1);
         set("ipv4/neigh/a0/unres_qlen_bytes", "10000000")?;
         let a0 = interface("a0");
-        let mut slab = Slab::new(8);
+        let mut memory = Memory::new(8);
+        let mut slab = Slab::new(&mut memory);
         let mut station = Station::open(Family::V4, &mut slab)?;
         station.socket.join(a0.index)?;
         SockRef::from(&station.socket).set_send_buffer_size(1)?; // the least there can be

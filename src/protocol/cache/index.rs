@@ -54,7 +54,9 @@ impl Index {
 
     /// Returns the places of the records that have this digest: one, but for a rare accident.
     pub(crate) fn with_digest(&self, digest: Digest) -> impl Iterator<Item = u32> + '_ {
-        let alike = self.by_digest.range((digest, 0)..=(digest, u32::MAX));
+        // Without an upper end, of which there would have to be a search too.
+        let from = self.by_digest.range((digest, 0)..);
+        let alike = from.take_while(move |(other, _)| *other == digest);
         alike.map(|(_, place)| *place)
     }
 

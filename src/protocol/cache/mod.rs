@@ -42,6 +42,8 @@ pub(crate) struct Cache {
     sources: HashMap<IpAddr, usize>,
     /// Records that one source address may have here.
     source_share: usize,
+    /// Addresses that one name may have here.
+    addresses_max: usize,
     flushed: Flushed,
 }
 
@@ -78,8 +80,9 @@ struct Flushed {
 }
 
 impl Cache {
-    /// Makes an empty cache of which one source may fill `source_share` records.
-    pub(crate) fn new(leases: CacheLeases, source_share: usize) -> Self {
+    /// Makes an empty cache of which one source may fill `source_share` records, and one name
+    /// `addresses_max`.
+    pub(crate) fn new(leases: CacheLeases, source_share: usize, addresses_max: usize) -> Self {
         Self {
             records: Slab::default(),
             index: Index::default(),
@@ -88,6 +91,7 @@ impl Cache {
             leases,
             sources: HashMap::new(),
             source_share,
+            addresses_max,
             flushed: Flushed::default(),
         }
     }
@@ -112,7 +116,7 @@ impl Cache {
             if goodbye {
                 return Applied::Nothing;
             }
-            if self.is_share_full(source) {
+            if self.is_share_full(source) || self.is_host_full(&folded, heard.record_type()) {
                 return Applied::Refused;
             }
             let jitter = cached::draw_jitter(chance);
@@ -222,10 +226,12 @@ impl Cache {
         !self.index.at(folded).is_empty()
     }
 
-    /// Tells whether anything of this name and type is held.
+    /// Tells whether anything of this name and type is held. A name that a great many records stand
+    /// at, as a service type, is not walked over for it: unique sets are at others.
     pub(crate) fn has_set(&self, folded: &[u8], record_type: RecordType) -> bool {
-        let mut held = self.at(folded);
-        held.any(|(_, cached)| cached.record().record_type() == record_type)
+        let few = self.index.at(folded).len() <= WALKED_MAX;
+        let of_type = |cached: &Cached| cached.record().record_type() == record_type;
+        few && self.at(folded).any(|(_, cached)| of_type(cached))
     }
 
     /// Returns the place of a record that says the same as one in a message.
@@ -350,6 +356,15 @@ impl Cache {
             .is_some_and(|held| *held >= self.source_share)
     }
 
+    /// Tells whether this is the address of a host that has as many here as one may have, those
+    /// that are about to go included.
+    fn is_host_full(&self, folded: &[u8], record_type: RecordType) -> bool {
+        let is_address = |held| matches!(held, RecordType::A | RecordType::AAAA);
+        let held = |cached: &Cached| is_address(cached.record().record_type());
+        let addresses = self.at(folded).filter(|(_, cached)| held(cached));
+        is_address(record_type) && addresses.take(self.addresses_max).count() == self.addresses_max
+    }
+
     fn at<'c>(
         &'c self,
         folded: &[u8],
@@ -458,6 +473,9 @@ impl Flushed {
 
 /// A name with so few records is walked over as often as it is flushed.
 const SMALL_SET: usize = 16;
+
+/// More records than these stand at no name that one host alone answers for.
+const WALKED_MAX: usize = 256;
 
 /// A record this young is not flushed: its set may still be arriving. RFC 6762 §10.2.
 const FLUSH_GRACE: Duration = Duration::from_secs(1);

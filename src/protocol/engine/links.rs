@@ -36,7 +36,8 @@ impl Engine {
             }
         } else {
             let cache = self.cache_of(&link);
-            self.links.insert(id, LinkState::new(link, cache));
+            self.links
+                .insert(id, LinkState::new(link, cache, &self.limits));
             self.place_all(id);
             self.join(id);
         }
@@ -112,7 +113,7 @@ impl Engine {
     fn cache_of(&self, link: &Link) -> Cache {
         let share = self.limits.source_share(self.limits.cache_records);
         let leases = self.budgets.cache(link.id(), link.name(), &self.limits);
-        Cache::new(leases, share)
+        Cache::new(leases, share, self.limits.addresses_per_host)
     }
 
     /// Lets the records of every registration stand on a link, and claims their names from the

@@ -24,6 +24,16 @@ enum Origin {
     Own,
 }
 
+/// Why a response is looked at more closely. Most on a busy link are not, and cost one look at each
+/// name: to spell out a name is the dearest part of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Concern {
+    /// It speaks of a name of ours.
+    owned: bool,
+    /// It speaks of what somebody here asks for, or did: only then can it raise further questions.
+    wanted: bool,
+}
+
 impl Engine {
     /// Takes in a message that arrived at `received`.
     ///
@@ -55,7 +65,11 @@ impl Engine {
     }
 
     fn handle_response(&mut self, arrival: &Arrival, message: &Message<'_>, origin: Origin) {
-        if origin == Origin::Peer {
+        let Some(state) = self.links.get(&arrival.link) else {
+            return;
+        };
+        let concern = Concern::of(message, state);
+        if concern.owned && origin == Origin::Peer {
             self.handle_conflicts(arrival.link, message);
             self.handle_bridged(arrival.link, message);
             let now = self.tools.now;
@@ -67,7 +81,9 @@ impl Engine {
                 responder.handle_response(now, arrival, message, zone, chance);
             }
         }
-        self.learn(arrival, message);
+        if concern.wanted {
+            self.learn(arrival, message);
+        }
     }
 
     fn handle_query(&mut self, arrival: &Arrival, message: &Message<'_>, origin: Origin) {
@@ -91,6 +107,23 @@ impl Engine {
         let chance = &mut self.tools.chance;
         responder.handle_query(now, arrival, link, message, zone, chance);
         self.counts.replies_refused += responder.take_refused();
+    }
+}
+
+impl Concern {
+    fn of(response: &Message<'_>, state: &LinkState) -> Self {
+        let mut concern = Self::default();
+        for record in response.all_records() {
+            if concern.owned && concern.wanted {
+                break;
+            }
+            let folded = record.name().folded();
+            concern.owned |= state.zone.find(&folded).is_some();
+            concern.wanted = concern.wanted
+                || state.cache.has_name(&folded)
+                || state.questions.wants(&folded, record.record_type());
+        }
+        concern
     }
 }
 

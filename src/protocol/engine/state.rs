@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::config::Limits;
 use crate::protocol::cache::Cache;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming;
@@ -64,14 +65,14 @@ pub(crate) struct Progress {
 }
 
 impl LinkState {
-    pub(crate) fn new(link: Link, cache: Cache) -> Self {
+    pub(crate) fn new(link: Link, cache: Cache, limits: &Limits) -> Self {
         Self {
             link,
             zone: Zone::default(),
             cache,
             questions: Questions::new(),
             claims: Claims::new(),
-            responder: Responder::default(),
+            responder: Responder::new(limits),
             announcer: Announcer::new(),
             drafts: BTreeMap::new(),
             former: Former::default(),

@@ -39,14 +39,12 @@ pub(crate) fn choose(cache: &Cache, instance: &Name, lot: u64) -> Option<Srv> {
     None
 }
 
-/// Returns the addresses of a host, in ascending order, IPv4 first; no more than
-/// [`ADDRESSES_MAX`].
+/// Returns the addresses of a host, in ascending order, IPv4 first.
 pub(crate) fn addresses(cache: &Cache, host: &Name) -> Vec<IpAddr> {
     let folded = host.folded();
     let held = ADDRESS_TYPES
         .iter()
         .flat_map(|record_type| cache.answers(&folded, *record_type));
-    let held = held.take(ADDRESSES_MAX);
     let mut addresses: Vec<IpAddr> = held
         .filter_map(|cached| match cached.record().rdata {
             Rdata::A(address) => Some(IpAddr::from(address)),
@@ -74,10 +72,6 @@ pub(crate) fn txt(instance: &Name, cache: &Cache, questions: &Questions) -> Opti
     let none = cache.denies(&folded, RecordType::TXT) || asked >= TXT_ASKED_MAX;
     none.then(TxtProperties::new)
 }
-
-/// Addresses told of one host: many more than any has, and few enough to be told of thousands of
-/// instances.
-const ADDRESSES_MAX: usize = 64;
 
 /// Both kinds of address.
 pub(crate) const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];

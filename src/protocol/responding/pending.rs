@@ -13,12 +13,15 @@ use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
 
 /// The answers that wait to be multicast over one family of a link.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pending {
     answers: HashMap<Answer, Wait>,
     /// The same by when each is wanted, and by how long each can be held back.
     by_moment: Sorted<(Instant, Answer)>,
     by_latest: Sorted<(Instant, Answer)>,
+    /// Unfinished askers remembered for one answer; further ones count as finished, which costs an
+    /// answer they may know.
+    askers_max: usize,
 }
 
 /// When an answer is wanted, and by whom.
@@ -44,6 +47,15 @@ pub(crate) enum Asker {
 }
 
 impl Pending {
+    pub(crate) fn new(askers_max: usize) -> Self {
+        Self {
+            answers: HashMap::new(),
+            by_moment: Sorted::default(),
+            by_latest: Sorted::default(),
+            askers_max,
+        }
+    }
+
     /// Wants an answer at `due`, but not before `earliest`.
     pub(crate) fn want(
         &mut self,
@@ -59,7 +71,7 @@ impl Pending {
             (Some(one), Some(two)) => Some(one.min(two)),
             (one, two) => one.or(two),
         };
-        wait.add(asker, due);
+        wait.add(asker, due, self.askers_max);
         self.put_in(answer, wait);
     }
 
@@ -146,10 +158,10 @@ impl Pending {
 }
 
 impl Wait {
-    fn add(&mut self, asker: Asker, due: Instant) {
+    fn add(&mut self, asker: Asker, due: Instant, askers_max: usize) {
         if let Asker::Unfinished(source) = asker {
             self.unfinished.retain(|(asker, _)| *asker != source);
-            if self.unfinished.len() < UNFINISHED_MAX {
+            if self.unfinished.len() < askers_max {
                 self.unfinished.push((source, due));
                 return;
             }
@@ -182,7 +194,3 @@ impl Wait {
 
 /// An answer waits this long for company at most. RFC 6762 §6.4.
 const HOLD_BACK_MAX: Duration = Duration::from_millis(500);
-
-/// Unfinished askers remembered for one answer; further ones count as finished, which costs an
-/// answer they may know.
-const UNFINISHED_MAX: usize = 16;

@@ -21,12 +21,14 @@ use crate::protocol::zone::Zone;
 use crate::wire::Writer;
 
 /// The replies that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Replies {
     /// In the order in which they were asked for.
     waiting: Vec<Reply>,
     /// Answers in all of them.
     answers: usize,
+    /// Answers that may wait at one time; a single reply may have more.
+    answers_max: usize,
     refused: u64,
 }
 
@@ -42,13 +44,22 @@ pub(crate) struct Reply {
 }
 
 impl Replies {
+    pub(crate) fn new(answers_max: usize) -> Self {
+        Self {
+            waiting: Vec::new(),
+            answers: 0,
+            answers_max,
+            refused: 0,
+        }
+    }
+
     /// Lets a reply wait, if there is room.
     pub(crate) fn push(&mut self, reply: Reply) {
         let answers = self.answers + reply.answers.len();
         if reply.answers.is_empty() {
             return;
         }
-        if answers > ANSWERS_MAX && !self.waiting.is_empty() {
+        if answers > self.answers_max && !self.waiting.is_empty() {
             self.refused += 1;
             return;
         }
@@ -144,7 +155,3 @@ impl Reply {
         !self.finished && self.to == source
     }
 }
-
-/// Answers that wait at one time; a single reply may have more. It waits half a second at most, so
-/// this is the reply of a thousand services to eight hosts.
-const ANSWERS_MAX: usize = 8192;

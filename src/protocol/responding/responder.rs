@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::config::Limits;
 use crate::protocol::chance::Chance;
 use crate::protocol::link::Arrival;
 use crate::protocol::link::Family;
@@ -38,7 +39,7 @@ use crate::wire::Message;
 use crate::wire::Writer;
 
 /// The answers of one link that are on their way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Responder {
     pending: [Pending; 2],
     replies: Replies,
@@ -54,6 +55,13 @@ struct Query<'a> {
 }
 
 impl Responder {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            pending: [limits.askers; 2].map(Pending::new),
+            replies: Replies::new(limits.replies),
+        }
+    }
+
     /// Takes in a query; its answers wait until they are due.
     pub(crate) fn handle_query(
         &mut self,

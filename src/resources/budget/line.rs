@@ -89,7 +89,7 @@ pub(crate) struct Want {
 impl Want {
     /// Counts the request as denied here, and returns how things stand.
     fn denied(&self) -> Exhausted {
-        self.node.figures.denied.increment();
+        self.node.count_denial();
         self.node.standing(self.units)
     }
 }

@@ -173,6 +173,23 @@ impl Budget {
         figures
     }
 
+    /// Returns how many requests this node and all that ever were below it have refused. Looking is
+    /// one load, so that whoever looks out for refusals need not walk through the tree.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use beacon::resources::{Budget, Limit};
+    ///
+    /// let all = Budget::root("all", Limit::Unlimited);
+    /// let _refused = all.child("queries", Limit::Blocked).try_lease(1);
+    /// assert_eq!((all.usage().denied, all.denials()), (0, 1));
+    /// ```
+    #[must_use]
+    pub fn denials(&self) -> u64 {
+        self.0.figures.denied_in_tree.value()
+    }
+
     /// Takes, or says who refused, which counts as no denial yet.
     fn take(&self, units: u64) -> Result<(), TakeError<'_>> {
         let taken = self.0.take_path(units, Turn::Behind);
@@ -252,7 +269,7 @@ fn take_all(wanted: &[(&Budget, u64)]) -> bool {
 /// Returns what counts a refusal and tells of it.
 fn denied(units: u64) -> impl Fn(TakeError<'_>) -> Exhausted {
     move |error| {
-        error.node.figures.denied.increment();
+        error.node.count_denial();
         error.node.exhausted(units, error.refused)
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Figures {
     pub(crate) peak: atomic::AtomicU64,
     /// Requests that this node refused.
     pub(crate) denied: Counter,
+    /// Requests that this node or one below it refused.
+    pub(crate) denied_in_tree: Counter,
     /// Requests that wait and pass through this node.
     pub(crate) waiting: Gauge,
     /// How long they waited, in nanoseconds; made for the first of them.
@@ -107,6 +109,14 @@ impl Node {
             children.insert(node.id, Arc::downgrade(&node));
         }
         node
+    }
+
+    /// Counts a request that this node refused, here and wherever one looks for that from above.
+    pub(crate) fn count_denial(&self) {
+        self.figures.denied.increment();
+        for node in self.path() {
+            node.figures.denied_in_tree.increment();
+        }
     }
 
     /// Returns this node and all above it, the most specific first.

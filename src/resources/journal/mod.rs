@@ -99,6 +99,15 @@ impl<T> Journal<T> {
         Cursor::new(Arc::clone(self.shared()), next)
     }
 
+    /// Returns a cursor that reads what is kept at `now`, the oldest first, and then goes on.
+    #[must_use]
+    pub fn head(&self, now: Instant) -> Cursor<T> {
+        let ring = self.shared().ring.lock();
+        let oldest = ring.next() - ring.kept(now) as u64;
+        drop(ring);
+        Cursor::new(Arc::clone(self.shared()), oldest)
+    }
+
     /// Returns a cursor that reads what came after number `after` of `epoch`; 0 is before the
     /// first.
     ///

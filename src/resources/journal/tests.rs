@@ -13,6 +13,24 @@ use crate::stop::Stop;
 use super::*;
 
 #[test]
+fn from_the_head_all_that_is_kept_is_read_and_what_comes() {
+    let now = Instant::now();
+    let journal = Journal::new(2, Duration::from_secs(10));
+    let mut early = journal.head(now);
+    for entry in ["a", "b", "c"] {
+        journal.publish(now, entry);
+    }
+
+    let mut late = journal.head(now);
+    let nothing = journal.head(now + Duration::from_secs(10)).try_next(now);
+
+    assert_eq!(early.try_next(now), Err(Gap { oldest: 2, lost: 1 }));
+    let read = [(); 3].map(|()| late.try_next(now));
+    assert_eq!(read, [Ok(Some((2, "b"))), Ok(Some((3, "c"))), Ok(None)]);
+    assert_eq!(nothing, Ok(None));
+}
+
+#[test]
 fn a_reader_gets_every_entry_in_order_or_is_told_what_he_lost() {
     let now = Instant::now();
     let journal = Journal::new(3, HOUR);

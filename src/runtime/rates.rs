@@ -1,0 +1,127 @@
+//! How many packets are taken in: of one source, and on one link.
+//!
+//! The rate of a link bounds what a flood costs. One source has a part of it alone, so that one who
+//! floods leaves room for all others; source addresses that are forged for every packet share the
+//! rest with them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::config::Limits;
+use crate::meter::Counter;
+use crate::net::Receipt;
+use crate::resources::KeyedLimiter;
+use crate::resources::Quota;
+use crate::resources::TokenBucket;
+use crate::resources::Verdict;
+use crate::runtime::figures::Board;
+
+/// The rates of all links, and of those who speak there.
+pub(crate) struct Rates {
+    quota: Quota,
+    links: BTreeMap<u32, TokenBucket>,
+    sources: KeyedLimiter<(u32, IpAddr)>,
+}
+
+/// Which rate a packet exceeds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exceeded {
+    Source,
+    Link,
+}
+
+impl Rates {
+    pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
+        let all = limits.packets_per_second.get();
+        let share = limits.source_share(usize::try_from(all).unwrap_or(usize::MAX));
+        let share = u32::try_from(share).unwrap_or(all);
+        Self {
+            quota: Quota::per_second(all).burst(all),
+            links: BTreeMap::new(),
+            sources: KeyedLimiter::new(limits.sources, Quota::per_second(share).burst(share), now),
+        }
+    }
+
+    /// Lets a link bring its first second at once, unless it is known.
+    pub(crate) fn add_link(&mut self, link: u32, now: Instant) {
+        let rate = || TokenBucket::new(self.quota, now);
+        self.links.entry(link).or_insert_with(rate);
+    }
+
+    pub(crate) fn remove_link(&mut self, link: u32) {
+        self.links.remove(&link);
+    }
+
+    /// Takes a packet in, unless its source or its link has brought too many.
+    pub(crate) fn check_at(&mut self, receipt: &Receipt, now: Instant) -> Result<(), Exceeded> {
+        let source = (receipt.interface, receipt.source.ip());
+        if self.sources.check_at(source, now) != Verdict::Pass {
+            return Err(Exceeded::Source);
+        }
+        match self.links.get_mut(&receipt.interface) {
+            Some(link) => link.check_mut_at(now, 1).map_err(|_| Exceeded::Link),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Exceeded {
+    /// Returns where it is counted.
+    pub(crate) fn counter(self, board: &Board) -> &Counter {
+        match self {
+            Self::Source => &board.over_share,
+            Self::Link => &board.over_rate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn one_source_has_its_share_and_leaves_the_rest_to_others() {
+        let now = Instant::now();
+        let mut rates = rates(now);
+        let mut take = |last, count| {
+            let taken = (0..count).filter(|_| rates.check_at(&from(last), now).is_ok());
+            taken.count()
+        };
+
+        assert_eq!(take(66, 1000), 75);
+        assert_eq!(take(1, 1000), 25, "of a hundred");
+    }
+
+    #[test]
+    fn forged_sources_get_no_more_than_the_link_may_bring() {
+        let now = Instant::now();
+        let mut rates = rates(now);
+
+        let mut verdicts = (0..200).map(|last| rates.check_at(&from(last), now));
+
+        assert!(verdicts.by_ref().take(100).all(|verdict| verdict.is_ok()));
+        assert!(verdicts.all(|verdict| verdict == Err(Exceeded::Link)));
+    }
+
+    fn rates(now: Instant) -> Rates {
+        let limits = Limits {
+            packets_per_second: NonZeroU32::new(100).expect("it is above zero"),
+            ..Limits::default()
+        };
+        let mut rates = Rates::new(&limits, now);
+        rates.add_link(1, now);
+        rates
+    }
+
+    fn from(last: u8) -> Receipt {
+        Receipt {
+            source: ([192, 0, 2, last], 5353).into(),
+            destination: [224, 0, 0, 251].into(),
+            interface: 1,
+            len: 12,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Counting instructions: a run of this program under valgrind for each piece of work.
+//!
+//! Callgrind counts while the function `counted` runs: neither the set-up of the work nor the
+//! threads of the test harness.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::work::Piece;
+
+/// How many instructions each piece of work took, a time.
+pub(crate) type Counts = Vec<(String, u64)>;
+
+/// The variable that names the one piece that a run under valgrind is for.
+pub(crate) const PIECE: &str = "PIECE";
+
+/// Counts pieces of work, as `test` of this program does them.
+///
+/// # Panics
+///
+/// When valgrind is missing, or the work fails.
+pub(crate) fn count(pieces: &[Piece], test: &str) -> Counts {
+    let count = |piece: &Piece| {
+        let all = count_all(&piece.name, test);
+        let times = u64::try_from(piece.times).expect("a small number");
+        assert!(all > times, "{}: nothing was counted", piece.name);
+        (piece.name.clone(), all / times)
+    };
+    pieces.iter().map(count).collect()
+}
+
+fn count_all(piece: &str, test: &str) -> u64 {
+    let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join(piece.replace(' ', "-"));
+    let run = Command::new("valgrind")
+        .args(["--tool=callgrind", "--toggle-collect=*::counted"])
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(env::current_exe().expect("a program knows itself"))
+        .args(["--exact", test])
+        .env(PIECE, piece)
+        .output()
+        .unwrap_or_else(|error| panic!("`make instructions` installs valgrind: {error}"));
+    let complaints = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{piece}: {complaints}");
+    let profile = fs::read_to_string(profile).expect("callgrind writes where it was told");
+    let mut lines = profile.lines();
+    let sum = lines.find_map(|line| line.strip_prefix("totals: "));
+    let sum = sum.expect("every profile has its sum").trim();
+    sum.parse().expect("a sum is a number")
+}
