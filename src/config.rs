@@ -87,6 +87,11 @@ pub struct Limits {
     /// a link of five thousand services needs when all of them answer at once, and a fraction of
     /// a core.
     pub packets_per_second: NonZeroU32,
+    /// Bytes of the kernel's memory in which packets may wait for one socket, as
+    /// `net.core.rmem_max` counts them. Default 8 MiB. It begins with 1 MiB and grows by half each
+    /// time that packets were dropped; what is dropped is counted. Beyond `rmem_max` it grows for
+    /// a process that has `CAP_NET_ADMIN` alone.
+    pub receive_bytes: usize,
     /// Hosts that are remembered for one answer while their known answers still come in, packet by
     /// packet. Default 16; one more gets the answer though it may know it. RFC 6762 §7.2.
     pub askers: usize,
@@ -197,6 +202,7 @@ impl Default for Limits {
             sources: 256,
             addresses_per_host: 64,
             packets_per_second: PACKETS_PER_SECOND,
+            receive_bytes: 8 << 20,
             askers: 16,
             replies: 8192,
             registrations: 1024,

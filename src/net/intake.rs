@@ -83,6 +83,11 @@ impl Intake {
         Ok(batch.len == wanted)
     }
 
+    /// Returns how many packets the kernel has dropped at the socket so far, modulo 2^32.
+    pub(crate) fn drops(&self) -> u32 {
+        self.drops
+    }
+
     /// Asks the kernel once. `None`: nothing waits there.
     fn fill(
         &mut self,

@@ -11,6 +11,7 @@
 //! | `open_error` | why a socket cannot be opened, and what to change |
 //! | `slab`, `datagram` | the buffers, and what holds one on its way through the house |
 //! | `intake` | from the kernel into slots |
+//! | `receive_buffer` | how much may wait in the kernel |
 //! | `ring` | back into the order of receipt |
 //! | `outbox` | what waits while the send buffer is full |
 //! | `interfaces`, `selection` | what is there, and which of it to use |
@@ -33,6 +34,7 @@ mod meters;
 mod netlink;
 mod open_error;
 mod outbox;
+mod receive_buffer;
 mod ring;
 mod selection;
 mod sharing;
@@ -49,6 +51,7 @@ pub(crate) use crate::net::interfaces::{Interface, interfaces};
 pub(crate) use crate::net::meters::Meters;
 pub(crate) use crate::net::open_error::OpenFault;
 pub(crate) use crate::net::outbox::{Importance, Outbox};
+pub(crate) use crate::net::receive_buffer::ReceiveBuffer;
 pub(crate) use crate::net::ring::Ring;
 pub(crate) use crate::net::selection::{Refusal, Selection, choose};
 pub(crate) use crate::net::sharing::is_port_shared;

@@ -166,10 +166,6 @@ fn open_bound(family: Family) -> Result<Socket, StepError> {
             Ipv6Addr::UNSPECIFIED.into()
         }
     };
-    // The kernel gives less in silence where net.core.rmem_max is lower.
-    socket
-        .set_recv_buffer_size(RECEIVE_BUFFER_BYTES)
-        .map_err(|e| ("size the receive buffer", e))?;
     if_known(setsockopt(&socket, sockopt::RxqOvfl, &1).map_err(io::Error::from))
         .map_err(|e| ("ask for the count of drops", e))?;
     let address = SocketAddr::new(address, PORT);
@@ -217,8 +213,3 @@ fn if_known(done: io::Result<()>) -> io::Result<()> {
 
 /// TTL and hop limit of all that is sent. RFC 6762 §11.
 const HOPS: u32 = 255;
-
-/// What is asked of the kernel for packets not read yet, in bytes; it doubles the figure for its
-/// own overhead. A small packet costs it about 800 bytes, so a burst of some 2,500 waits there
-/// while all slots are lent.
-const RECEIVE_BUFFER_BYTES: usize = 1 << 20;

@@ -28,6 +28,7 @@ use crate::net::News;
 use crate::net::OpenFault;
 use crate::net::Outbox;
 use crate::net::PORT;
+use crate::net::ReceiveBuffer;
 use crate::net::Refusal;
 use crate::net::Route;
 use crate::net::Selection;
@@ -66,8 +67,11 @@ pub(crate) type Intakes = Vec<Intake>;
 /// One family's socket, and what waits at it.
 struct Lane {
     socket: MulticastSocket,
+    buffer: ReceiveBuffer,
     outbox: Outbox,
     readable: bool,
+    /// How often in a row receiving failed.
+    failures: u32,
 }
 
 impl Network {
@@ -95,7 +99,10 @@ impl Network {
         let mut lanes = Vec::new();
         for family in wanted {
             match MulticastSocket::open(*family) {
-                Ok(socket) => lanes.push(Lane::new(socket, meters)),
+                Ok(socket) => {
+                    let lane = Lane::new(socket, limits.receive_bytes, meters);
+                    lanes.push(lane.map_err(system("size the receive buffer"))?);
+                }
                 Err(error) if error.fault == OpenFault::FamilyMissing && wanted.len() > 1 => {
                     log::info!("{error}");
                 }
@@ -189,10 +196,9 @@ impl Network {
                 }
                 loading.submit(received, receipt, slot)
             });
-            lane.readable = more.unwrap_or_else(|error| {
-                log::warn!("receiving: {error}");
-                false
-            });
+            lane.note_received(more);
+            lane.buffer
+                .note_drops(intake.drops(), &lane.socket, received);
         }
     }
 
@@ -359,11 +365,31 @@ impl Network {
 }
 
 impl Lane {
-    fn new(socket: MulticastSocket, meters: &Arc<Meters>) -> Self {
-        Self {
+    fn new(
+        socket: MulticastSocket,
+        receive_bytes: usize,
+        meters: &Arc<Meters>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            buffer: ReceiveBuffer::size(&socket, receive_bytes)?,
             socket,
             outbox: Outbox::new(Arc::clone(meters)),
             readable: true,
+            failures: 0,
+        })
+    }
+
+    /// Takes note of whether more may wait. After an error it may: what the kernel had to say is
+    /// said, and the packets behind it are told by no new edge. One that stays is not asked for
+    /// ever.
+    fn note_received(&mut self, more: io::Result<bool>) {
+        match more {
+            Ok(more) => (self.readable, self.failures) = (more, 0),
+            Err(error) => {
+                self.failures += 1;
+                self.readable = self.failures < FAILURES_MAX;
+                log::warn!("receiving: {error}");
+            }
         }
     }
 }
@@ -397,6 +423,9 @@ fn describe(interface: &Interface, joined: &[Family], port_shared: bool) -> Link
     }
     link
 }
+
+/// Receiving that failed so often in a row is tried again with the next packet.
+const FAILURES_MAX: u32 = 8;
 
 /// The token of the watch. Tokens 0 and 1 are the families, 3 is the bell.
 pub(crate) const WATCH: Token = Token(2);

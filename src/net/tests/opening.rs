@@ -2,13 +2,16 @@
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links, stranger};
 use crate::net::tests::namespace::{Outcome, in_namespace};
-use crate::net::{Family, Memory, MulticastSocket, OpenFault, PORT, Slab, is_port_shared};
+use crate::net::{
+    Family, Memory, MulticastSocket, OpenFault, PORT, ReceiveBuffer, Slab, is_port_shared,
+};
 
 #[test]
 fn both_families_have_a_socket_on_the_port_side_by_side() {
@@ -43,17 +46,23 @@ fn what_is_sent_has_255_hops_to_go_and_comes_back_to_this_machine() {
 }
 
 #[test]
-fn a_megabyte_waits_to_be_received_or_as_much_as_the_system_allows() {
-    // Outside, since a namespace need not show it.
-    let most = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
-    let most: usize = most.trim().parse().unwrap();
-    in_namespace(move || {
+fn a_megabyte_waits_to_be_received_and_half_more_after_each_loss_up_to_the_limit() {
+    in_namespace(|| {
         for family in Family::ALL {
             let socket = MulticastSocket::open(family)?;
+            let most = most_granted(&socket)?;
+            let mut buffer = ReceiveBuffer::size(&socket, 2 * MEBIBYTE)?;
+            let mut now = Instant::now();
 
-            // The kernel doubles what it grants, for its own overhead.
-            let granted = SockRef::from(&socket).recv_buffer_size()?;
-            assert_eq!(granted, 2 * most.min(1 << 20));
+            let mut sizes = Vec::new();
+            for drops in [0, 7, 7, 8, 9] {
+                buffer.note_drops(drops, &socket, now);
+                sizes.push(SockRef::from(&socket).recv_buffer_size()? / 2);
+                now += Duration::from_secs(1);
+            }
+
+            let wanted = [2, 3, 3, 4, 4].map(|halves| (halves * MEBIBYTE / 2).min(most));
+            assert_eq!(sizes, wanted);
         }
         Ok(())
     });
@@ -201,6 +210,16 @@ fn refused_while_held(family: Family, everywhere: IpAddr) -> Outcome {
     Ok(())
 }
 
+/// Returns how many bytes the kernel grants a receive buffer, which it then doubles.
+fn most_granted(socket: &MulticastSocket) -> Result<usize, Box<dyn Error>> {
+    if setsockopt(socket, sockopt::RcvBufForce, &MEBIBYTE).is_ok() {
+        return Ok(usize::MAX);
+    }
+    let socket = SockRef::from(socket);
+    socket.set_recv_buffer_size(2 * MEBIBYTE)?;
+    Ok(socket.recv_buffer_size()? / 2)
+}
+
 /// Binds to an address whose last holder was just dropped. A process that another test starts has
 /// a copy of it between its fork and its exec, and holds it until then.
 fn bind_once_free(address: SocketAddr) -> Result<UdpSocket, Box<dyn Error>> {
@@ -225,3 +244,5 @@ fn avahi(interface: u32) -> Result<UdpSocket, Box<dyn Error>> {
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     Ok(socket.into())
 }
+
+const MEBIBYTE: usize = 1 << 20;
