@@ -22,6 +22,8 @@ use beacon::Event;
 use beacon::Limits;
 use beacon::Service;
 use beacon::resources::Limit;
+use beacon::wire::Name;
+use beacon::wire::RecordType;
 
 #[test]
 fn a_drop_returns_with_every_thread_and_descriptor_gone_under_load() {
@@ -212,6 +214,25 @@ fn a_browse_beyond_the_limit_is_refused_by_name() {
         "`browsers` has no room for 1: 1 of 1 in use; drop some, or raise the limit `browsers`"
     );
     assert!(second.is_ok());
+}
+
+#[test]
+fn a_lookup_beyond_the_limit_is_refused_by_name() {
+    let _alone = alone();
+    let limits = Limits {
+        queries: 1,
+        ..Limits::default()
+    };
+    let beacon = Beacon::start(config().limits(limits)).unwrap();
+    let name: Name = "one.local".parse().unwrap();
+    let _first = beacon.query(&name, RecordType::A).unwrap();
+
+    let refused = beacon.query(&name, RecordType::AAAA).unwrap_err();
+
+    assert!(
+        matches!(&refused, Error::Limit(refused) if refused.budget == "queries"),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - [`architecture`]: the rooms of the house, and one packet's way through it
 //! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
 //! - [`mistakes`]: what others got wrong, and the tests that keep it out here
+//! - [`limits`]: what is bounded, what happens at each bound, and where it is counted
 //! - [`mutants`]: which changed lines the tests notice
 //! - [`vocabulary`]: what usual words for resources and lifecycle are called here
 
@@ -19,6 +20,9 @@ pub mod rfc6763 {}
 
 #[doc = include_str!("mistakes.md")]
 pub mod mistakes {}
+
+#[doc = include_str!("limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("mutants.md")]
 pub mod mutants {}

@@ -139,21 +139,57 @@ fn every_word_of_the_vocabulary_is_shown_by_a_test_and_used_in_a_file() {
     let page = fs::read_to_string(root().join("src/manual/vocabulary.md")).unwrap();
     let tests = tests();
 
-    let rows = page.lines().filter(|line| line.starts_with("| "));
-    let rows: Vec<Vec<&str>> = rows.skip(1).map(|row| row.split(" | ").collect()).collect();
+    let rows = rows(&page);
 
     assert!(rows.len() >= 30, "{} words", rows.len());
     for row in rows {
         let [word, _, shown, used] = row[..] else {
             panic!("four cells make a row: {row:?}");
         };
-        let test = tests
-            .iter()
-            .find(|test| shown == format!("`{}` in `{}`", test.name(), test.file));
-        assert!(test.is_some(), "{word}: no test is {shown}");
+        assert!(is_test(shown, &tests), "{word}: no test is {shown}");
         let file = used.trim_matches(['`', ' ', '|']);
         assert!(root().join(file).is_file(), "{word}: no file is {file}");
     }
+}
+
+#[test]
+fn what_happens_at_every_limit_is_shown_by_a_test_that_exists() {
+    let page = fs::read_to_string(root().join("src/manual/limits.md")).unwrap();
+    let config = fs::read_to_string(root().join("src/config.rs")).unwrap();
+    let tests = tests();
+
+    let rows = rows(&page);
+
+    for row in &rows {
+        let [what, _, _, _, shown] = row[..] else {
+            panic!("five cells make a row: {row:?}");
+        };
+        let shown = shown.trim_end_matches([' ', '|']);
+        assert!(is_test(shown, &tests), "{what}: no test is {shown}");
+    }
+    let (_, limits) = config.split_once("pub struct Limits {").unwrap();
+    let (limits, _) = limits.split_once("\n}").unwrap();
+    let fields = limits
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub "));
+    for field in fields.map(|field| field.split(':').next().unwrap()) {
+        let link = format!("crate::Limits::{field})");
+        assert!(page.contains(&link), "the limit {field} is not on the page");
+    }
+}
+
+/// Returns the cells of the rows of the table on a page.
+fn rows(page: &str) -> Vec<Vec<&str>> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    rows.skip(1).map(|row| row.split(" | ").collect()).collect()
+}
+
+/// Tells whether a cell names a test and the file that it is in.
+fn is_test(cell: &str, tests: &[Test]) -> bool {
+    let mut named = tests
+        .iter()
+        .map(|test| format!("`{}` in `{}`", test.name(), test.file));
+    named.any(|named| named == cell)
 }
 
 fn ids_in_comment(line: &str) -> impl Iterator<Item = &str> {

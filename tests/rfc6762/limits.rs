@@ -13,6 +13,7 @@ use crate::world::World;
 use crate::world::ms;
 use crate::world::script::PEER;
 use crate::world::script::address;
+use crate::world::script::ptr;
 use crate::world::script::query;
 use crate::world::script::service;
 use crate::world::script::unique;
@@ -20,6 +21,36 @@ use crate::world::secs;
 
 const OFFICE: &[&str] = &["192.0.2.1/24"];
 const WEB: &str = "_http._tcp.local";
+
+#[test]
+fn records_take_no_more_memory_than_was_granted_and_the_rest_is_counted() {
+    let mut world = World::new(1);
+    let limits = Limits {
+        cache_bytes: 20_000,
+        source_share_percent: 100,
+        ..Limits::default()
+    };
+    let reader = world.host_with("reader", &["192.0.2.2/24"], limits);
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(secs(1));
+    let pointers = |all: std::ops::Range<u32>| -> Vec<Record> {
+        let each = all.map(|n| ptr(WEB, &format!("S{n}.{WEB}"), 4500));
+        each.collect()
+    };
+    world.say(PEER, &pointers(0..100));
+    world.say(PEER, &pointers(100..200));
+
+    let engine = &world.hosts[reader].engine;
+    let tree = engine.resources().tree();
+    let bytes = tree.iter().find(|usage| &*usage.name == "cached bytes");
+    let (held, refused) = (
+        engine.cached_records() as u64,
+        engine.counts().cache_refused,
+    );
+    assert!(bytes.unwrap().used <= 20_000);
+    assert!((20..100).contains(&held), "{held}");
+    assert_eq!(held + refused, 200);
+}
 
 #[test]
 fn a_host_has_no_more_addresses_than_the_limit_and_the_rest_is_counted() {
