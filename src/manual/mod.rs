@@ -6,6 +6,7 @@
 //! - [`rfc6762`], [`rfc6763`]: section by section, what serves it and which tests show it
 //! - [`mistakes`]: what others got wrong, and the tests that keep it out here
 //! - [`mutants`]: which changed lines the tests notice
+//! - [`performance`]: what messages cost, how that is measured, and what was made faster
 //! - [`vocabulary`]: what usual words for resources and lifecycle are called here
 
 #[doc = include_str!("architecture.md")]
@@ -22,6 +23,9 @@ pub mod mistakes {}
 
 #[doc = include_str!("mutants.md")]
 pub mod mutants {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("vocabulary.md")]
 pub mod vocabulary {}
