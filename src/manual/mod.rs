@@ -7,6 +7,7 @@
 //! - [`mistakes`]: what others got wrong, and the tests that keep it out here
 //! - [`limits`]: what is bounded, what happens at each bound, and where it is counted
 //! - [`mutants`]: which changed lines the tests notice
+//! - [`performance`]: what messages cost, how that is measured, and what was made faster
 //! - [`vocabulary`]: what usual words for resources and lifecycle are called here
 
 #[doc = include_str!("architecture.md")]
@@ -26,6 +27,9 @@ pub mod limits {}
 
 #[doc = include_str!("mutants.md")]
 pub mod mutants {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("vocabulary.md")]
 pub mod vocabulary {}
