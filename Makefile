@@ -77,7 +77,8 @@ interop: need-cargo
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --test interop
 
 # `ROUNDS=1 make bench ONLY=responder` is a quick look at one part: responder, browse, flood, idle
-# or life; without ONLY the benches without a network run first.
+# or life; without ONLY the benches without a network run first. The command that `link` measures is
+# built as it is installed.
 ROUNDS ?= 5
 ONLY ?=
 BENCHES = $(shell sed -n '/^\[\[bench\]\]/{n;s/name = "\(.*\)"/\1/p}' Cargo.toml)
@@ -88,7 +89,8 @@ ifeq ($(ONLY),)
 	    $(CARGO) bench $(CARGO_OPTIONS) --all-features --bench $$bench || exit 1; \
 	done
 endif
-	ROUNDS=$(ROUNDS) ONLY=$(ONLY) $(CARGO) bench $(CARGO_OPTIONS) --all-features --bench link
+	ROUNDS=$(ROUNDS) ONLY=$(ONLY) \
+	    $(CARGO) bench $(CARGO_OPTIONS) --profile release --all-features --bench link
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { \

@@ -83,6 +83,8 @@ impl Lab {
         // The link has no voice of its own.
         link.set("ipv6/conf/all/disable_ipv6", "1")?;
         link.ip("link add bridge type bridge stp_state 0 mcast_snooping 0")?;
+        // Where the module is loaded, each frame would pass a firewall that has no rules.
+        let _ = link.set("bridge/bridge-nf-call-iptables", "0");
         link.ip("link set bridge up")?;
         let hosts = (0..count)
             .map(|index| Host::build(lab, index, families, &link))
