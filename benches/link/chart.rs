@@ -36,7 +36,7 @@ fn legend(svg: &mut String) {
         12,
         22,
         "start",
-        "How much of it a peer takes, in multiples of what Beacon takes",
+        "What a peer takes for each that Beacon takes: to the left less, to the right more",
     );
     let mut x = LEFT;
     for (subject, colour) in COLOURS {
@@ -72,7 +72,8 @@ fn draw(svg: &mut String, row: &Row, label: &str, top: usize) {
         let Some(ratio) = row.ratio(*subject).map(f64::recip) else {
             continue;
         };
-        let (start, end) = (place(STEPS[0]), place(ratio));
+        let (beacon, peer) = (place(1.0), place(ratio));
+        let (start, end) = (beacon.min(peer), beacon.max(peer));
         let y = top + 3 + n * BAR;
         let _ = writeln!(
             svg,
@@ -85,7 +86,7 @@ fn draw(svg: &mut String, row: &Row, label: &str, top: usize) {
             "<text x=\"{:.1}\" y=\"{}\" font-size=\"10\">{}</text>",
             end + 4.0,
             y + BAR - 4,
-            multiple(ratio)
+            words(row, *subject, ratio)
         );
     }
 }
@@ -97,11 +98,16 @@ fn text(svg: &mut String, x: usize, y: usize, anchor: &str, words: &str) {
     );
 }
 
-fn multiple(ratio: f64) -> String {
-    match ratio {
+/// Returns the multiple, and how much of the work it was taken for if that was not all of it.
+fn words(row: &Row, subject: Subject, ratio: f64) -> String {
+    let multiple = match ratio {
         10.0.. => format!("{ratio:.0}"),
         1.0.. => format!("{ratio:.1}"),
         _ => format!("{ratio:.2}"),
+    };
+    match row.part_done(subject) {
+        Some((done, all)) if done < all => format!("{multiple} for {done:.0} of {all:.0}"),
+        _ => multiple,
     }
 }
 
@@ -150,10 +156,10 @@ const SHOWN: [(&str, &str); 9] = [
 ];
 const COLOURS: [(Subject, &str); 2] = [(Subject::MdnsSd, "#d97706"), (Subject::Avahi, "#3b82f6")];
 const GREY: &str = "#808080";
-const STEPS: [f64; 8] = [0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
-const WIDTH: usize = 840;
+const STEPS: [f64; 7] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
+const WIDTH: usize = 860;
 const LEFT: usize = 230;
-const RIGHT: usize = 50;
+const RIGHT: usize = 120;
 const TOP: usize = 60;
 const BOTTOM: usize = 30;
 const ROW: usize = 36;

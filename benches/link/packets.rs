@@ -18,7 +18,7 @@ pub(crate) const PTR: u16 = 12;
 pub(crate) const SRV: u16 = 33;
 
 /// How an answer is asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Way {
     /// From another port than 5353, as a plain resolver does. RFC 6762 §6.7.
     Legacy,

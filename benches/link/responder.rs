@@ -3,8 +3,11 @@
 //! The price is the CPU time of the responder's threads, in user space and in the kernel, for a
 //! thousand answers. The floor is a bare echo in batches, with answers of the size of Beacon's.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::asker::Answer;
 use crate::asker::Asker;
 use crate::packets;
 use crate::packets::PTR;
@@ -55,6 +58,8 @@ struct Stand {
     publisher: Publisher,
     legacy: Asker,
     unicast: Asker,
+    /// What one question of a type brings.
+    one: RefCell<BTreeMap<(u16, Way), Answer>>,
 }
 
 impl Cell {
@@ -117,6 +122,7 @@ impl Stand {
             publisher,
             legacy,
             unicast,
+            one: RefCell::default(),
         }
     }
 
@@ -133,7 +139,11 @@ impl Stand {
         if cell.way == Way::Unicast && self.subject != Subject::Floor {
             asker.prepare(&questions);
         }
-        let one = asker.ask_once(&questions[0], SILENCE);
+        let one = *self
+            .one
+            .borrow_mut()
+            .entry((cell.record_type, cell.way))
+            .or_insert_with(|| asker.ask_once(&questions[0], SILENCE));
         if one.records == 0 {
             // mdns-sd does not answer by unicast who asks from port 5353.
             return;

@@ -17,6 +17,8 @@ pub(crate) struct Row {
     pub(crate) unit: Unit,
     pub(crate) samples: BTreeMap<Subject, Vec<f64>>,
     aims: Vec<Aim>,
+    /// How much of the work was done, of how much, where that differs.
+    parts: BTreeMap<Subject, (Vec<f64>, f64)>,
 }
 
 /// What a figure counts in.
@@ -51,11 +53,20 @@ impl Table {
                 unit,
                 samples: BTreeMap::new(),
                 aims: Vec::new(),
+                parts: BTreeMap::new(),
             });
             self.rows.len() - 1
         });
         let samples = self.rows[at].samples.entry(subject).or_default();
         samples.push(value);
+    }
+
+    /// Notes that a figure that was noted is for `done` of `all` that was to be done.
+    pub(crate) fn note_part(&mut self, figure: &str, subject: Subject, done: f64, all: f64) {
+        let row = self.rows.iter_mut().find(|row| row.figure == figure);
+        let row = row.expect("the figure was measured");
+        let part = row.parts.entry(subject).or_insert((Vec::new(), all));
+        part.0.push(done);
     }
 
     /// Sets an aim for a figure that was measured.
@@ -102,14 +113,20 @@ impl Table {
 }
 
 impl Row {
-    /// Returns Beacon's median by that of another, where both were measured and are not nothing.
+    /// Returns Beacon's median by that of another, where both were measured and it says something.
     pub(crate) fn ratio(&self, other: Subject) -> Option<f64> {
-        let ratio = self.median(Subject::Beacon)? / self.median(other)?;
-        ratio.is_finite().then_some(ratio)
+        let (ours, theirs) = (self.median(Subject::Beacon)?, self.median(other)?);
+        (ours >= 0.0 && theirs > 0.0).then(|| ours / theirs)
     }
 
     pub(crate) fn median(&self, subject: Subject) -> Option<f64> {
         self.samples.get(&subject).map(|samples| median(samples))
+    }
+
+    /// Returns how much of the work somebody did, and of how much, if that was noted.
+    pub(crate) fn part_done(&self, subject: Subject) -> Option<(f64, f64)> {
+        let (done, all) = self.parts.get(&subject)?;
+        Some((median(done), *all))
     }
 
     fn cell(&self, samples: &[f64]) -> String {
