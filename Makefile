@@ -30,7 +30,8 @@ demo: need-cargo
 # `--test …` beside `--all-targets`, because `cargo test` leaves those out on purpose.
 test: need-cargo
 	$(CARGO) fmt --check
-	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets --test interop --test conformance_report -- -D warnings
+	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets \
+	    --test instructions --test interop --test conformance_report -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	tests/keep-log '$(CARGO_TARGET_DIR)/test.log' \

@@ -75,7 +75,7 @@ fn counted(work: &mut dyn FnMut()) {
 fn parse(sample: Sample) -> Piece {
     Piece::new(&format!("parse {}", sample.name), 100, move || {
         let len = sample.bytes.len();
-        let mut frame = Frame::new(sample.bytes.leak());
+        let mut frame = Frame::new(sample.bytes.clone().leak());
         let mut names = CheckedNames::new();
         Box::new(move |_| {
             frame.received(len);
