@@ -37,19 +37,18 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Does everything to `subject` from `peer` while `meanwhile` runs; then the flapping link is
-    /// up again and nobody sends any more.
+    /// Does everything to the first host, from a peer and from one who floods, while `meanwhile`
+    /// runs; then the flapping link is up again and nobody sends any more.
     pub(crate) fn while_running<T>(
         &self,
-        subject: &Host,
-        peer: &Host,
+        [subject, peer, flooder]: [&Host; 3],
         meanwhile: impl FnOnce() -> T,
     ) -> T {
         self.over.store(false, Ordering::SeqCst);
         thread::scope(|scope| {
-            scope.spawn(|| self.send_junk(peer));
-            scope.spawn(|| self.forge(peer));
-            scope.spawn(|| self.burst(peer));
+            scope.spawn(|| self.send_junk(flooder));
+            scope.spawn(|| self.forge(flooder));
+            scope.spawn(|| self.burst(flooder));
             scope.spawn(|| self.flap(subject));
             scope.spawn(|| self.come_and_go(peer));
             let _over = Over(&self.over);
@@ -68,16 +67,15 @@ impl Load {
     }
 
     /// Announcements of services that are not there and questions that nobody asked, on both links,
-    /// from any address of their prefixes.
+    /// from any of the addresses.
     fn forge(&self, peer: &Host) {
-        let links = [(INTERFACE, [192, 0, 2]), (FLAPPING, [198, 51, 100])];
-        let mut links = links.map(|(interface, prefix)| (Forger::by(peer, interface), prefix));
+        let mut links = LINKS.map(|(interface, prefix)| (Forger::by(peer, interface), prefix));
         let mut number = 0;
         self.paced(FORGED_PER_SECOND, |count| {
             for _ in 0..count {
                 number += 1;
                 let (forger, [a, b, c]) = &mut links[number % 2];
-                let host = u8::try_from(number / 2 % 254 + 1).expect("below 255");
+                let host = FIRST + u8::try_from(number / 2 % ADDRESSES).expect("below 256");
                 let source = Ipv4Addr::new(*a, *b, *c, host);
                 let asks = number % 3 == 0;
                 let (port, message) = if asks {
@@ -158,8 +156,19 @@ impl Load {
     }
 }
 
-/// Ends the load, after a panic too.
-struct Over<'a>(&'a AtomicBool);
+/// Gives a host the addresses that the forged packets come from: an answer to an address that
+/// nobody has waits in the kernel for three seconds, and takes room in the send buffer.
+pub(crate) fn take_addresses(host: &Host) {
+    for (interface, [a, b, c]) in LINKS {
+        for n in 0..ADDRESSES {
+            let last = usize::from(FIRST) + n;
+            host.ip(&format!("addr add {a}.{b}.{c}.{last}/24 dev {interface}"));
+        }
+    }
+}
+
+/// Ends what waits for it when it is dropped, after a panic too.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -198,6 +207,11 @@ fn ask(number: usize) -> (u16, Vec<u8>) {
 /// The longest that a ghost is remembered.
 pub(crate) const GHOST_TTL_MAX: Duration = Duration::from_secs(5);
 
+/// The links, and their prefixes.
+const LINKS: [(&str, [u8; 3]); 2] = [(INTERFACE, [192, 0, 2]), (FLAPPING, [198, 51, 100])];
+/// The addresses that forged packets come from: so many, and the last byte of the first.
+const ADDRESSES: usize = 200;
+const FIRST: u8 = 10;
 const SEED: u64 = 21;
 const MDNS_PORT: u16 = 5353;
 const JUNK_PER_SECOND: u64 = 500;

@@ -2,7 +2,7 @@
 //!
 //! Two links lead to the host of the process under test (`subject`): a steady one, and one that
 //! flaps. Peers come and go, send junk, announce services that are not there and ask what they do
-//! not want to know, from addresses that are not theirs (`load`). An honest questioner asks all the
+//! not want to know, from hundreds of addresses (`load`). An honest questioner asks all the
 //! while (`asker`). In the end all that is held is what was held after the first round, and each
 //! limit that was hit has counted it.
 //!
@@ -35,6 +35,7 @@ use crate::asker::Answered;
 use crate::asker::Asked;
 use crate::asker::IN_TIME;
 use crate::load::Load;
+use crate::load::Over;
 use crate::support::Families;
 use crate::support::Host;
 use crate::support::Lab;
@@ -51,18 +52,19 @@ fn main() {
     let seconds = env::var("SECONDS").map_or(SECONDS_DEFAULT, |text| {
         text.parse().expect("SECONDS is a number")
     });
-    let Some(lab) = Lab::new(3, Families::Both) else {
+    let Some(lab) = Lab::new(4, Families::Both) else {
         return;
     };
-    let [alpha, beta, gamma] = lab.hosts();
-    alpha.join(beta, FLAPPING);
+    let [alpha, beta, gamma, delta] = lab.hosts();
+    alpha.join(delta, FLAPPING);
+    load::take_addresses(delta);
     let mut publish = beacon(gamma, "publish");
     let mut peer = Process::spawn(publish.args([PEER, PEERS, "80"]), "the steady peer");
     let mut browse = beacon(gamma, "browse");
     let mut browser = Process::spawn(browse.args([OWN, "--json"]), "the browser");
     let mut run = Run {
         subject: start(alpha),
-        hosts: [alpha, beta, gamma],
+        hosts: [alpha, beta, gamma, delta],
         load: Load::default(),
     };
 
@@ -76,10 +78,10 @@ fn main() {
     let answered = run.round(Duration::from_secs(seconds));
     let compared = run.ask("compare", "compared ");
     let figures = run.figures();
+    browser.terminate();
     run.subject.tell_no_more();
     let ended = run.subject.finish(PATIENCE);
     let last = run.subject.rest();
-    browser.terminate();
     peer.terminate();
 
     show(&answered, &run.load, &figures, &compared);
@@ -101,7 +103,8 @@ fn main() {
 /// The process under test, and what is done to it.
 struct Run<'lab> {
     subject: Process,
-    hosts: [&'lab Host; 3],
+    /// Of the subject, of an ordinary peer, of the questioner, and of the one who floods.
+    hosts: [&'lab Host; 4],
     load: Load,
 }
 
@@ -109,13 +112,15 @@ impl Run<'_> {
     /// Does everything for so long, then lets the subject rest.
     fn round(&mut self, time: Duration) -> Answered {
         self.tell("work");
-        let [alpha, beta, gamma] = self.hosts;
+        let [alpha, beta, gamma, delta] = self.hosts;
         let over = AtomicBool::new(false);
         let (subject, load) = (&mut self.subject, &self.load);
         let (asked, drops) = thread::scope(|scope| {
             let asker = scope.spawn(|| Asked::until(&over, gamma));
-            let drops = load.while_running(alpha, beta, || watch_drops(subject, time));
-            over.store(true, Ordering::SeqCst);
+            let drops = {
+                let _over = Over(&over);
+                load.while_running([alpha, beta, delta], || watch_drops(subject, time))
+            };
             (asker.join().expect("the questioner lives"), drops)
         });
         self.tell("rest");
@@ -247,6 +252,7 @@ fn show(answered: &Answered, load: &Load, figures: &Figures, compared: &str) {
 /// Asserts what a long run promises.
 fn judge(answered: &Answered, figures: &Figures, compared: &str) {
     let heard = answered.asked - answered.dropped;
+    assert!(heard * 2 > answered.asked, "{answered:?}");
     let share = answered.answered * 100;
     assert!(share >= heard * SHARE_PERCENT, "{answered:?}");
     for name in ["over rate", "cache refused", "lagged", "resolved"] {
@@ -258,6 +264,8 @@ fn judge(answered: &Answered, figures: &Figures, compared: &str) {
     for name in ["registrations", "browsers", "queries", "commands"] {
         assert!(figures.budgets[name].denied > 0, "{name} was never denied");
     }
+    let cached = figures.budgets["cached records"].used;
+    assert!(cached <= STEADY_MAX, "{cached} records are cached");
     assert!(
         compared.contains("left=\"nothing\" leases=[]"),
         "{compared}"
@@ -281,7 +289,12 @@ const OWN: &str = "_soak-own._tcp";
 const GHOSTS: &str = "_soak-ghost._tcp";
 const PEERS: &str = "_soak-peer._tcp";
 const PEER: &str = "Steady";
+/// More records than the steady peer has to say.
+const STEADY_MAX: u64 = 16;
 /// Of the questions that the kernel did not drop.
 const SHARE_PERCENT: usize = 98;
-const GROWTH_MAX: i64 = 0;
+/// What may be held more in the end, in bytes: tables keep the room that they once needed. Measured
+/// after 12 to 600 s: 39,000 at most, and often less than at first. A byte kept of each packet that
+/// is taken in would be 300,000 a minute.
+const GROWTH_MAX: i64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);
