@@ -357,11 +357,21 @@ fn tell_figures(beacon: &Beacon, seen: &Seen) {
     ] {
         println!("figure {value} {name}");
     }
+    let mut above = String::new();
     for usage in beacon.resources() {
+        // The caches of all links have a budget each below the one for all of them.
+        let name = match usage.depth {
+            2.. => format!("{above}, {}", usage.name),
+            _ => usage.name.to_string(),
+        };
+        let (used, peak) = (usage.used, usage.peak);
         println!(
-            "budget {} {} {} {} {}",
-            usage.used, usage.peak, usage.denied, usage.limit, usage.name
+            "budget {used} {peak} {} {} {name}",
+            usage.denied, usage.limit
         );
+        if usage.depth < 2 {
+            above = name;
+        }
     }
     println!("figures end");
 }
