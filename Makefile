@@ -6,17 +6,20 @@ CARGO_OPTIONS ?=
 CARGO_TARGET_DIR ?= target
 # How many storms `make sim` runs.
 SEEDS ?= 1000
+# How long `make soak` runs, after one round to get warm.
+SECONDS ?= 1800
 # Which part of all changes `make mutants` tries: the first of four, or 0/1 for all.
 SHARD ?= 0/4
 # Where an installer puts cargo, and where Debian keeps `ip`, though a shell may not look there.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 
-.PHONY: help demo test sim models instructions conformance mutants interop bench need-cargo
+.PHONY: help demo test sim soak models instructions conformance mutants interop bench need-cargo
 
 help:
 	@echo 'make demo      publish a service on the loopback link and find it again'
 	@echo 'make test      format, clippy, documentation, all tests that need nothing installed'
 	@echo 'make sim       whole links under a virtual clock, SEEDS=n storms and a crowd of 1,000 hosts'
+	@echo 'make soak      everything at once that a link can do to one process, SECONDS=n (1800)'
 	@echo 'make models    budgets and their kin under every interleaving of a few threads'
 	@echo 'make instructions  what messages cost, counted by valgrind and compared with what is kept'
 	@echo 'make conformance  which rules of the RFCs have a passing test (STRICT=1: fail below all)'
@@ -31,7 +34,7 @@ demo: need-cargo
 test: need-cargo
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(CARGO_OPTIONS) --all-features --all-targets \
-	    --test instructions --test interop --test conformance_report -- -D warnings
+	    --test instructions --test interop --test soak --test conformance_report -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CARGO_OPTIONS) --all-features --no-deps
 	$(CARGO) test $(CARGO_OPTIONS) --all-features --no-run
 	tests/keep-log '$(CARGO_TARGET_DIR)/test.log' \
@@ -41,6 +44,11 @@ test: need-cargo
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
 	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --test sim -- --show-output
+
+soak: need-cargo
+	$(CARGO) test $(CARGO_OPTIONS) --profile bench --all-features --test soak --no-run
+	SECONDS=$(SECONDS) tests/with-namespaces \
+	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --all-features --test soak
 
 # With other atomics and locks, so the library is built once more, in a folder of its own.
 models: need-cargo

@@ -26,6 +26,7 @@ use world::ip;
 use world::make;
 use world::ms;
 use world::script;
+use world::script::PEER;
 use world::secs;
 
 /// A service was reported as being probed for when its host got another address, and then never as
@@ -410,6 +411,35 @@ fn a_unique_set_that_nobody_asks_for_is_kept_whole_or_not_at_all() {
         _ => None,
     });
     assert_eq!(resolved.collect::<Vec<_>>(), [1, 2]);
+}
+
+/// What came and went while a reader took no events was kept for him, though he had not been told
+/// of it: services that are announced for two seconds took memory without an end.
+#[test]
+fn what_comes_and_goes_while_nobody_listens_is_forgotten() {
+    let mut world = World::new(21);
+    let reader = world.host("reader", &["192.0.2.2/24"]);
+    let services = world.browse(reader, "_ipp._tcp", Depth::Resolved);
+    let types = world.with(reader, |engine, now| engine.browse_types(now).unwrap());
+    for id in [services, types] {
+        world.with(reader, |engine, _| engine.pause(id));
+    }
+    world.run(ms(500));
+
+    let there_are = "_services._dns-sd._udp.local";
+    for n in 0..100 {
+        let (instance, kind) = (format!("I{n}._ipp._tcp.local"), format!("_t{n}._tcp.local"));
+        let pointers = [("_ipp._tcp.local", &instance), (there_are, &kind)];
+        world.say(PEER, &pointers.map(|(owner, to)| script::ptr(owner, to, 2)));
+    }
+    for id in [services, types] {
+        assert!(world.hosts[reader].engine.has_news(id));
+    }
+    world.run(secs(5));
+
+    for id in [services, types] {
+        assert!(!world.hosts[reader].engine.has_news(id));
+    }
 }
 
 fn response(record: &Record) -> Vec<u8> {

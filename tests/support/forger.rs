@@ -1,5 +1,6 @@
 //! A host that puts any source address and port on its multicasts, IPv4 alone.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,7 +15,7 @@ pub(crate) struct Forger {
 }
 
 impl Forger {
-    /// Opens the socket; multicasts leave `host` by `interface`.
+    /// Opens the socket; multicasts leave `host` by its first interface.
     pub(crate) fn on(host: &Host) -> Self {
         Self::by(host, INTERFACE)
     }
@@ -25,7 +26,7 @@ impl Forger {
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP))?;
             socket.set_header_included_v4(true)?;
             socket.bind_device(Some(interface.as_bytes()))?;
-            Ok::<_, std::io::Error>(socket)
+            Ok::<_, io::Error>(socket)
         });
         Self {
             socket: socket.expect("root of the namespace may"),
@@ -34,7 +35,11 @@ impl Forger {
     }
 
     /// Multicasts a message as somebody else.
-    pub(crate) fn say(&mut self, source: SocketAddrV4, message: &[u8]) {
+    ///
+    /// # Errors
+    ///
+    /// What the kernel has against it: the link may be down.
+    pub(crate) fn say(&mut self, source: SocketAddrV4, message: &[u8]) -> io::Result<()> {
         let (ip, udp) = (20, 8);
         let length = |bytes: usize| u16::try_from(bytes).expect("a message").to_be_bytes();
         let packet = &mut self.packet;
@@ -51,8 +56,7 @@ impl Forger {
         packet.extend_from_slice(&[0, 0]); // IPv4 can do without.
         packet.extend_from_slice(message);
         let group = SocketAddr::from((GROUP, PORT)).into();
-        let sent = self.socket.send_to(packet, &group);
-        sent.expect("the link takes any source");
+        self.socket.send_to(packet, &group).map(drop)
     }
 }
 

@@ -134,6 +134,23 @@ impl Host {
             .unwrap_or_else(|why| panic!("{}: {why}", self.name));
     }
 
+    /// Joins this host and another by one more link, of theirs alone: `interface` on both, with
+    /// 198.51.100.1 here and .2 there.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses.
+    pub(crate) fn join(&self, other: &Self, interface: &str) {
+        let there = other.namespace.name();
+        self.ip(&format!(
+            "link add {interface} type veth peer name {interface} netns {there}"
+        ));
+        for (host, number) in [(self, 1), (other, 2)] {
+            host.ip(&format!("addr add 198.51.100.{number}/24 dev {interface}"));
+            host.ip(&format!("link set {interface} up"));
+        }
+    }
+
     /// Does `work` on a thread of this process that stands on the host.
     ///
     /// A socket opened there stays there, whoever uses it afterwards.

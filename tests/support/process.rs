@@ -1,6 +1,6 @@
 //! A program under test: what it says, line by line with the time, and how it ends.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -148,6 +148,23 @@ impl Process {
         self.wait_from(Instant::now(), within)
     }
 
+    /// Writes a line to its standard input, which its command has made a pipe.
+    ///
+    /// # Panics
+    ///
+    /// When it reads no more, with everything that it said.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let mut input = self.child.stdin.as_ref().expect("a pipe");
+        if let Err(error) = writeln!(input, "{line}") {
+            self.fail(&format!("cannot be told `{line}`: {error}"));
+        }
+    }
+
+    /// Closes its standard input.
+    pub(crate) fn tell_no_more(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Panics with everything it said if it has ended.
     pub(crate) fn assert_running(&mut self) {
         match self.child.try_wait() {
@@ -155,6 +172,12 @@ impl Process {
             Ok(Some(status)) => self.fail(&format!("is dead ({status})")),
             Err(error) => self.fail(&format!("cannot be asked for: {error}")),
         }
+    }
+
+    /// Returns the lines that it has said so far and nobody has asked for.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        self.drain();
+        self.backlog.drain(..).map(|line| line.text).collect()
     }
 
     /// Reads both its streams to their ends, and returns the lines that nobody has asked for.

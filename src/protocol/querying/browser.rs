@@ -205,6 +205,12 @@ impl Browser {
         if let Some(host) = tracked.host.take() {
             desk.close(&host, &ADDRESS_TYPES, &watcher);
         }
+        if !tracked.is_known() {
+            // Nobody was told of it, so nobody needs to hear that it went. The reader may not take
+            // events for as long as he likes, and what comes and goes meanwhile must not pile up.
+            self.dirty.remove(&place);
+            self.forget(place);
+        }
     }
 
     /// Returns the next event of one instance, and whether it was the last.

@@ -68,7 +68,8 @@ impl TypeBrowser {
         };
         if let Some(tracked) = self.tracked.get_mut(&key) {
             tracked.shown_by.remove(shown);
-            self.dirty.insert(key);
+            self.dirty.insert(key.clone());
+            self.forget_untold(&key);
         }
     }
 
@@ -79,6 +80,8 @@ impl TypeBrowser {
             tracked.shown_by.clear();
             self.dirty.insert(key.clone());
         }
+        let keys: Vec<_> = self.tracked.keys().cloned().collect();
+        keys.iter().for_each(|key| self.forget_untold(key));
     }
 
     /// Takes out the next event.
@@ -111,6 +114,16 @@ impl TypeBrowser {
             }
         }
         None
+    }
+
+    /// Forgets a type that went before anybody was told of it: the reader may not take events for
+    /// as long as he likes, and what comes and goes meanwhile must not pile up.
+    fn forget_untold(&mut self, key: &Key) {
+        let untold = |tracked: &Tracked| tracked.shown_by.is_empty() && !tracked.reported;
+        if self.tracked.get(key).is_some_and(untold) {
+            self.tracked.remove(key);
+            self.dirty.remove(key);
+        }
     }
 }
 
