@@ -21,6 +21,7 @@ mod claiming;
 mod deadlines;
 mod engine;
 mod event;
+mod ledger;
 mod link;
 mod outbox;
 mod pack;

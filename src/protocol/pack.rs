@@ -11,6 +11,7 @@ use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
+use crate::protocol::zone::NameId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
 use crate::wire::Full;
@@ -119,29 +120,18 @@ pub(crate) fn extras(zone: &Zone, answer: Answer) -> Answers {
     let Answer::Record(id) = answer else {
         return riders;
     };
-    match &zone.get(id).record.rdata {
-        Rdata::Ptr(instance) => {
-            for record_type in [RecordType::SRV, RecordType::TXT] {
-                riders.extend(set(zone, &instance.folded(), record_type));
-            }
-            for srv in riders.clone() {
+    let own = zone.get(id);
+    match (&own.record.rdata, own.target()) {
+        (Rdata::Ptr(_), Some(instance)) => {
+            riders.extend(set(zone, instance, RecordType::SRV));
+            let services = riders.clone();
+            riders.extend(set(zone, instance, RecordType::TXT));
+            for srv in services {
                 riders.extend(extras(zone, srv));
             }
         }
-        Rdata::Srv(srv) => {
-            let folded = srv.target.folded();
-            for record_type in ADDRESS_TYPES {
-                riders.extend(set(zone, &folded, record_type));
-            }
-            riders.extend(missing_family(zone, &folded));
-        }
-        Rdata::A(_) | Rdata::Aaaa(_) => {
-            let folded = zone.get(id).record.name.folded();
-            for record_type in ADDRESS_TYPES {
-                riders.extend(set(zone, &folded, record_type));
-            }
-            riders.extend(missing_family(zone, &folded));
-        }
+        (Rdata::Srv(_), Some(host)) => riders.extend(addresses(zone, host)),
+        (Rdata::A(_) | Rdata::Aaaa(_), _) => riders.extend(addresses(zone, own.name)),
         _ => {}
     }
     riders
@@ -187,22 +177,19 @@ pub(crate) fn write_goodbyes(records: &[Record], bytes_max: usize, writer: &mut 
     records.len()
 }
 
-/// Returns the records of a name and type that may be sent.
-fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Answers {
-    let Some(name) = zone.find(folded) else {
-        return Answers::new();
-    };
-    let of_type = zone.of_type(name, record_type);
-    let usable = of_type.filter(|id| zone.is_usable(*id));
-    usable.map(Answer::Record).collect()
+/// Returns the addresses of a host, and the proof that it has none of a family.
+fn addresses(zone: &Zone, host: NameId) -> impl Iterator<Item = Answer> {
+    let found = ADDRESS_TYPES.map(|record_type| set(zone, host, record_type));
+    let lacking = zone.denies(host, &ADDRESS_TYPES);
+    let denial = lacking.then_some(Answer::Nsec(host));
+    found.into_iter().flatten().chain(denial)
 }
 
-fn missing_family(zone: &Zone, folded: &[u8]) -> Option<Answer> {
-    let name = zone.find(folded)?;
-    let lacking = ADDRESS_TYPES
-        .iter()
-        .any(|record_type| zone.denies(name, *record_type));
-    lacking.then_some(Answer::Nsec(name))
+/// Returns the records of a name and type that may be sent.
+fn set(zone: &Zone, name: NameId, record_type: RecordType) -> impl Iterator<Item = Answer> + '_ {
+    let of_type = zone.of_type(name, record_type);
+    let usable = of_type.filter(|id| zone.is_usable(*id));
+    usable.map(Answer::Record)
 }
 
 /// Writes answers until one does not fit; the first gets a message of its own if no other way is

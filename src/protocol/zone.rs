@@ -8,7 +8,6 @@
 //! verified ([`claiming`](crate::protocol::claiming)), what is answered when
 //! ([`responding`](crate::protocol::responding)).
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,10 +15,13 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::protocol::ledger::Id;
+use crate::protocol::ledger::Ledger;
 use crate::protocol::link::Family;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
 use crate::wire::Name;
+use crate::wire::NameRef;
 use crate::wire::Nsec;
 use crate::wire::Rdata;
 use crate::wire::RdataRef;
@@ -32,11 +34,17 @@ use crate::wire::TypeSet;
 /// The records we own on one link.
 #[derive(Debug, Default)]
 pub(crate) struct Zone {
-    names: BTreeMap<NameId, Owner>,
-    records: BTreeMap<OwnId, Own>,
+    names: Ledger<NameId, Owner>,
+    records: Ledger<OwnId, Own>,
     by_name: HashMap<Box<[u8]>, NameId>,
-    next_id: u64,
+    /// The pointers and SRV records by the name that they lead to, be it here or not.
+    leading_to: HashMap<Box<[u8]>, BTreeSet<OwnId>>,
+    version: Version,
 }
+
+/// Stands for all that can be answered: while it is the same, so are the answers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Version(u64);
 
 /// A name that holds records of ours, or that others wait behind. No two names ever have the same
 /// id, so that what is kept of a name that is gone cannot be taken for another.
@@ -91,8 +99,10 @@ pub(crate) struct Own {
     pub(crate) record: Record,
     pub(crate) ownership: Ownership,
     pub(crate) name: NameId,
+    /// The name here that a pointer or an SRV record leads to, if there is one.
+    target: Option<NameId>,
     /// The names it waits behind, with how many drafts asked for it so.
-    gates: BTreeMap<Option<NameId>, usize>,
+    gates: SmallVec<[(Option<NameId>, usize); 1]>,
     /// When it was last multicast, for each family.
     multicast: [Option<Instant>; 2],
     /// It was multicast, so that others hold it.
@@ -117,11 +127,16 @@ pub(crate) struct Owner {
 impl Zone {
     /// Adds a record, or counts one more owner of it.
     pub(crate) fn add(&mut self, draft: &Draft) -> Added {
+        self.version.0 += 1;
         let gate = draft.gate.as_ref().map(|name| self.intern(name));
         let name = self.intern(&draft.record.name);
         let held = self.find_own(name, &draft.record);
         let id = held.unwrap_or_else(|| self.put(name, draft));
-        *self.get_mut(id).gates.entry(gate).or_default() += 1;
+        let own = self.get_mut(id);
+        match own.gates.iter_mut().find(|(other, _)| *other == gate) {
+            Some((_, drafts)) => *drafts += 1,
+            None => own.gates.push((gate, 1)),
+        }
         if let Some(gate) = gate {
             self.owner_mut(gate).waiting.insert(id);
         }
@@ -133,6 +148,7 @@ impl Zone {
 
     /// Takes a draft back. Returns the record with what it was when nobody else here owns it.
     pub(crate) fn remove(&mut self, draft: &Draft) -> Option<(OwnId, Own)> {
+        self.version.0 += 1;
         let name = self.find(&draft.record.name.folded())?;
         let gate = match &draft.gate {
             Some(gate) => Some(self.find(&gate.folded())?),
@@ -140,11 +156,11 @@ impl Zone {
         };
         let id = self.find_own(name, &draft.record)?;
         let own = self.get_mut(id);
-        let asked = own.gates.get_mut(&gate)?;
-        *asked -= 1;
-        let opened = *asked == 0;
+        let at = own.gates.iter().position(|(other, _)| *other == gate)?;
+        own.gates[at].1 -= 1;
+        let opened = own.gates[at].1 == 0;
         if opened {
-            own.gates.remove(&gate);
+            own.gates.swap_remove(at);
         }
         let gone = own.gates.is_empty();
         if let Some(gate) = gate.filter(|_| opened) {
@@ -166,41 +182,45 @@ impl Zone {
         held.find(|id| self.get(*id).record.same_record(record))
     }
 
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
     pub(crate) fn find(&self, folded: &[u8]) -> Option<NameId> {
         self.by_name.get(folded).copied()
     }
 
     pub(crate) fn get(&self, id: OwnId) -> &Own {
         self.records
-            .get(&id)
+            .get(id)
             .expect("an id is given back with its record")
     }
 
-    pub(crate) fn get_mut(&mut self, id: OwnId) -> &mut Own {
+    fn get_mut(&mut self, id: OwnId) -> &mut Own {
         self.records
-            .get_mut(&id)
+            .get_mut(id)
             .expect("an id is given back with its record")
     }
 
     pub(crate) fn contains(&self, id: OwnId) -> bool {
-        self.records.contains_key(&id)
+        self.records.contains(id)
     }
 
     pub(crate) fn owner(&self, id: NameId) -> &Owner {
         self.names
-            .get(&id)
+            .get(id)
             .expect("a name stays while anything refers to it")
     }
 
     fn owner_mut(&mut self, id: NameId) -> &mut Owner {
         self.names
-            .get_mut(&id)
+            .get_mut(id)
             .expect("a name stays while anything refers to it")
     }
 
     /// Tells whether anything refers to `id` still.
     pub(crate) fn has_name(&self, id: NameId) -> bool {
-        self.names.contains_key(&id)
+        self.names.contains(id)
     }
 
     /// Returns the record of ours that says the same as one that was heard.
@@ -280,7 +300,7 @@ impl Zone {
 
     /// Returns every name that holds records or that records wait behind, in a fixed order.
     pub(crate) fn name_ids(&self) -> impl Iterator<Item = NameId> + '_ {
-        self.names.keys().copied()
+        self.names.ids()
     }
 
     /// Returns the records that wait behind any of `names`.
@@ -297,6 +317,7 @@ impl Zone {
     }
 
     pub(crate) fn set_verified(&mut self, name: NameId, verified: bool) {
+        self.version.0 += 1;
         self.owner_mut(name).verified = verified;
     }
 
@@ -311,8 +332,8 @@ impl Zone {
     ///
     /// 6762 §5: a unique record is no answer until its name was verified.
     pub(crate) fn is_usable(&self, id: OwnId) -> bool {
-        let mut gates = self.get(id).gates.keys();
-        gates.any(|gate| gate.is_none_or(|name| self.is_verified(name)))
+        let mut gates = self.get(id).gates.iter();
+        gates.any(|(gate, _)| gate.is_none_or(|name| self.is_verified(name)))
     }
 
     /// Returns the record that denies every type that `name` lacks, when all of the name is ours
@@ -332,13 +353,17 @@ impl Zone {
         ))
     }
 
-    /// Tells whether `name` lacks records of a type for good: nobody can hold one.
-    pub(crate) fn denies(&self, name: NameId, record_type: RecordType) -> bool {
-        self.provable(name).is_some_and(|(types, _)| {
-            let answering = [record_type, RecordType::CNAME];
+    /// Tells whether `name` lacks records of one of these types for good: nobody can hold one.
+    pub(crate) fn denies(&self, name: NameId, record_types: &[RecordType]) -> bool {
+        let Some((types, _)) = self.provable(name) else {
+            return false;
+        };
+        let is_lacking = |lacking: &RecordType| {
+            let answering = [*lacking, RecordType::CNAME];
             let any = answering.iter().any(|held| types.contains(*held));
-            !any && record_type != RecordType::ANY
-        })
+            !any && *lacking != RecordType::ANY
+        };
+        record_types.iter().any(is_lacking)
     }
 
     /// Returns all types that `name` has, and for how long to believe that it has no others, when
@@ -425,24 +450,28 @@ impl Zone {
     fn put(&mut self, name: NameId, draft: &Draft) -> OwnId {
         let mut record = draft.record.clone();
         record.cache_flush = draft.ownership != Ownership::Shared;
-        let id = OwnId(self.take_id());
-        let owner = self.owner_mut(name);
-        owner.records.push(id);
-        match &record.rdata {
-            Rdata::Ptr(target) => {
-                owner.pointers.insert(Box::from(&*target.folded()), id);
-            }
-            _ => owner.others.push(id),
-        }
-        let own = Own {
+        let target = leads_to(&record).map(|target| Box::from(&*target.folded()));
+        let is_pointer = record.record_type() == RecordType::PTR;
+        let id = self.records.insert(Own {
             record,
             ownership: draft.ownership,
             name,
-            gates: BTreeMap::new(),
+            target: target.as_ref().and_then(|folded| self.find(folded)),
+            gates: SmallVec::new(),
             multicast: [None; 2],
             announced: false,
-        };
-        self.records.insert(id, own);
+        });
+        let owner = self.owner_mut(name);
+        owner.records.push(id);
+        match &target {
+            Some(folded) if is_pointer => {
+                owner.pointers.insert(folded.clone(), id);
+            }
+            _ => owner.others.push(id),
+        }
+        if let Some(folded) = target {
+            self.leading_to.entry(folded).or_default().insert(id);
+        }
         id
     }
 
@@ -451,8 +480,7 @@ impl Zone {
         if let Some(id) = self.by_name.get(&*folded) {
             return *id;
         }
-        let id = NameId(self.take_id());
-        let owner = Owner {
+        let id = self.names.insert(Owner {
             name: name.clone(),
             records: Vec::new(),
             pointers: HashMap::new(),
@@ -460,39 +488,94 @@ impl Zone {
             waiting: BTreeSet::new(),
             verified: false,
             nsec_multicast: [None; 2],
-        };
-        self.names.insert(id, owner);
+        });
         self.by_name.insert(Box::from(&*folded), id);
+        self.set_target(&folded, Some(id));
         id
     }
 
+    /// Tells the records that lead to a name that it is here, or gone.
+    fn set_target(&mut self, folded: &[u8], target: Option<NameId>) {
+        for id in self.leading_to.get(folded).into_iter().flatten() {
+            if let Some(own) = self.records.get_mut(*id) {
+                own.target = target;
+            }
+        }
+    }
+
     fn take(&mut self, id: OwnId) -> Own {
-        let own = self.records.remove(&id).expect("found just before");
+        let own = self.records.remove(id).expect("found just before");
+        let target = leads_to(&own.record).map(NameRef::folded);
         let owner = self.owner_mut(own.name);
         owner.records.retain(|held| *held != id);
-        match &own.record.rdata {
-            Rdata::Ptr(target) => {
-                owner.pointers.remove(&*target.folded());
+        match &target {
+            Some(folded) if own.record.record_type() == RecordType::PTR => {
+                owner.pointers.remove(&**folded);
             }
             _ => owner.others.retain(|held| *held != id),
+        }
+        if let Some(folded) = target {
+            self.forget_leading(&folded, id);
         }
         own
     }
 
+    fn forget_leading(&mut self, folded: &[u8], id: OwnId) {
+        let Some(leading) = self.leading_to.get_mut(folded) else {
+            return;
+        };
+        leading.remove(&id);
+        if leading.is_empty() {
+            self.leading_to.remove(folded);
+        }
+    }
+
     fn forget_if_empty(&mut self, id: NameId) {
-        let Some(owner) = self.names.get(&id) else {
+        let Some(owner) = self.names.get(id) else {
             return;
         };
         if owner.records.is_empty() && owner.waiting.is_empty() {
             let folded = owner.name.folded();
             self.by_name.remove(&*folded);
-            self.names.remove(&id);
+            self.names.remove(id);
+            self.set_target(&folded, None);
         }
     }
+}
 
-    fn take_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+impl Own {
+    /// Returns the name of ours that it leads to, if it is a pointer or an SRV record.
+    pub(crate) fn target(&self) -> Option<NameId> {
+        self.target
+    }
+}
+
+impl Id for NameId {
+    fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl Id for OwnId {
+    fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// Returns where a pointer or an SRV record leads.
+fn leads_to(record: &Record) -> Option<NameRef<'_>> {
+    match &record.rdata {
+        Rdata::Ptr(target) => Some(target.view()),
+        Rdata::Srv(srv) => Some(srv.target.view()),
+        _ => None,
     }
 }
 
@@ -520,10 +603,10 @@ mod tests {
         });
         let name = exclusive(&mut zone, "a.local", Rdata::A([192, 0, 2, 1].into()));
 
-        assert!(zone.denies(name, RecordType::AAAA));
+        assert!(zone.denies(name, &[RecordType::AAAA]));
         exclusive(&mut zone, "a.local", caa);
 
-        assert!(!zone.denies(name, RecordType::AAAA));
+        assert!(!zone.denies(name, &[RecordType::AAAA]));
         assert_eq!(zone.nsec(name), None);
     }
 

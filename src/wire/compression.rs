@@ -92,7 +92,7 @@ impl Compression {
         while let Some(index) = id.index() {
             let node = &self.nodes[index];
             let its_label = label_at(message, usize::from(node.offset));
-            if node.parent == parent && its_label.eq_ignore_ascii_case(label) {
+            if node.parent == parent && is_same(its_label, label) {
                 return Some((id, node.offset));
             }
             id = node.older;
@@ -188,6 +188,11 @@ fn label_at(bytes: &[u8], at: usize) -> &[u8] {
     &bytes[at + 1..=at + usize::from(bytes[at])]
 }
 
+/// Compares without case. Most names are always spelled in the same letters.
+fn is_same(one: &[u8], two: &[u8]) -> bool {
+    one == two || one.eq_ignore_ascii_case(two)
+}
+
 /// Returns the hash chain of a label in front of those of `parent`.
 ///
 /// The label is taken eight bytes at a time. Case is the bit 0x20 of a letter; setting it in every
@@ -197,18 +202,16 @@ fn chain_of(parent: NodeId, label: &[u8]) -> u8 {
     let mix = |hash: u64, word: u64| {
         (hash.rotate_left(5) ^ (word | CASE)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     };
-    let mut words = label.chunks_exact(8);
     let mut hash = mix(u64::from(parent.0), label.len() as u64);
+    let mut words = label.chunks_exact(8);
     for word in &mut words {
-        hash = mix(
-            hash,
-            u64::from_be_bytes(word.try_into().expect("chunks of eight bytes")),
-        );
+        let word = word.try_into().expect("chunks of eight bytes");
+        hash = mix(hash, u64::from_le_bytes(word));
     }
-    let rest = words
-        .remainder()
-        .iter()
-        .fold(0, |rest, &byte| rest << 8 | u64::from(byte));
+    let rest = words.remainder();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let rest = u64::from_le_bytes(last);
     // The top bits of a product depend on every bit of its factors.
     let [chain, ..] = mix(hash, rest).to_be_bytes();
     chain

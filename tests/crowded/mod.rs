@@ -194,9 +194,25 @@ pub(crate) fn announcement(service_type: &str, n: usize, ttl: Ttl) -> Said {
 
 /// Writes a neighbour's question.
 pub(crate) fn question(asked: &str, record_type: RecordType) -> Said {
+    ask(asked, record_type, false)
+}
+
+/// Writes a question of a neighbour who wants the answer for himself.
+pub(crate) fn unicast_question(asked: &str, record_type: RecordType) -> Said {
+    ask(asked, record_type, true)
+}
+
+/// Writes a plain DNS client's question.
+pub(crate) fn plain_question(asked: &str, record_type: RecordType) -> Said {
+    let mut said = ask(asked, record_type, false);
+    said.source.set_port(40_000);
+    said
+}
+
+fn ask(asked: &str, record_type: RecordType, unicast: bool) -> Said {
     let mut writer = Writer::new();
     writer.begin(Header::QUERY, 1440, SrvTargets::Compressed);
-    let asked = writer.question(&name(asked), record_type, Class::IN, false);
+    let asked = writer.question(&name(asked), record_type, Class::IN, unicast);
     asked.expect("one question is small");
     Said::new(writer.bytes(), NEIGHBOURS)
 }

@@ -21,7 +21,9 @@ use crate::crowded::Said;
 use crate::crowded::TTL;
 use crate::crowded::announcement;
 use crate::crowded::maze;
+use crate::crowded::plain_question;
 use crate::crowded::question;
+use crate::crowded::unicast_question;
 
 /// Something to do so many times in a row.
 pub(crate) struct Piece {
@@ -60,6 +62,8 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("apply maze", 20, wander),
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
+        Piece::new("answer plainly", 50, answer_plainly),
+        Piece::new("answer 100 apart", 20, answer_apart),
         Piece::new("answer not ours", 100, answer_none),
     ]);
     pieces
@@ -141,6 +145,22 @@ fn answer_one() -> Work {
 fn answer_many() -> Work {
     let asked = question(&format!("{OFFERED}.local"), RecordType::PTR);
     let mut crowded = Crowded::new(100, CACHED);
+    Box::new(move |_| assert!(crowded.answer(&asked).bytes > 100 * 30, "all are named"))
+}
+
+fn answer_plainly() -> Work {
+    let asked = plain_question(&format!("Office 042.{OFFERED}.local"), RecordType::SRV);
+    let mut crowded = Crowded::new(100, CACHED);
+    Box::new(move |_| assert_eq!(crowded.answer(&asked).packets, 1))
+}
+
+/// Tells one host alone of all services, which the link heard of lately.
+fn answer_apart() -> Work {
+    let asked = format!("{OFFERED}.local");
+    let lately = question(&asked, RecordType::PTR);
+    let asked = unicast_question(&asked, RecordType::PTR);
+    let mut crowded = Crowded::new(100, CACHED);
+    crowded.answer(&lately);
     Box::new(move |_| assert!(crowded.answer(&asked).bytes > 100 * 30, "all are named"))
 }
 

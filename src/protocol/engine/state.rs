@@ -28,7 +28,6 @@ use crate::protocol::zone::Draft;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
-use crate::wire::Rdata;
 use crate::wire::Writer;
 
 /// Everything about one link.
@@ -195,12 +194,9 @@ impl LinkState {
     /// is to be taken back a moment later.
     fn is_early(&mut self, name: NameId, now: Instant) -> bool {
         let mut unique = self.zone.unique_at(name);
-        let is_early = unique.any(|own| match &own.record.rdata {
-            Rdata::Srv(srv) => {
-                let target = self.zone.find(&srv.target.folded());
-                target.is_some_and(|target| self.claims.contains(target))
-            }
-            _ => false,
+        let is_early = unique.any(|own| {
+            let target = own.target();
+            target.is_some_and(|target| self.claims.contains(target))
         });
         if is_early {
             self.claims.hold(name, now);

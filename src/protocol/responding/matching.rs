@@ -59,7 +59,7 @@ pub(crate) fn asked(zone: &Zone, message: &Message<'_>) -> SmallVec<[Asked; 2]> 
 /// Returns what we have to say to a question; a unique set comes whole or not at all.
 fn answers_to(zone: &Zone, name: NameId, asked: RecordType) -> Answers {
     let found: Answers = zone.answering(name, asked).map(Answer::Record).collect();
-    if found.is_empty() && (zone.denies(name, asked) || is_nsec_wanted(zone, name, asked)) {
+    if found.is_empty() && (zone.denies(name, &[asked]) || is_nsec_wanted(zone, name, asked)) {
         return Answers::from_slice(&[Answer::Nsec(name)]);
     }
     found

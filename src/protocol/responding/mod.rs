@@ -7,12 +7,14 @@
 //! - `delay`: how long an answer waits
 //! - `pending`: the multicast answers that wait
 //! - `replies`: the unicast ones
+//! - `prepared`: their packets, for the next who asks the same
 //! - `legacy`: replies to plain DNS clients
 
 mod delay;
 mod legacy;
 mod matching;
 mod pending;
+mod prepared;
 mod replies;
 mod responder;
 

@@ -9,12 +9,9 @@ use std::time::Instant;
 use crate::protocol::link::Family;
 use crate::protocol::link::Link;
 use crate::protocol::outbox::Outbox;
-use crate::protocol::pack;
-use crate::protocol::pack::Form;
-use crate::protocol::pack::Packed;
-use crate::protocol::pack::Style;
 use crate::protocol::responding::legacy;
 use crate::protocol::responding::legacy::Legacy;
+use crate::protocol::responding::prepared::Prepared;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
 use crate::protocol::zone::Zone;
@@ -131,24 +128,27 @@ impl Reply {
     }
 
     /// Sends what still stands of it.
-    pub(crate) fn send(&self, link: &Link, zone: &Zone, writer: &mut Writer, outbox: &mut Outbox) {
-        let standing = self.answers.iter().filter(|answer| zone.stands(**answer));
-        let answers: Answers = standing.copied().collect();
-        let answers = zone.whole_sets(&answers);
-        if answers.is_empty() {
+    pub(crate) fn send(
+        &self,
+        link: &Link,
+        zone: &Zone,
+        prepared: &mut Prepared,
+        writer: &mut Writer,
+        outbox: &mut Outbox,
+    ) {
+        let Some(legacy) = &self.legacy else {
+            let bytes_max = link.message_bytes_max(Family::of(self.to.ip()));
+            let emit = |bytes: &[u8]| outbox.unicast(link.id(), self.to, bytes);
+            prepared.emit(zone, &self.answers, bytes_max, writer, emit);
             return;
-        }
-        if let Some(legacy) = &self.legacy {
+        };
+        let standing = self.answers.iter().filter(|answer| zone.stands(**answer));
+        let standing: Answers = standing.copied().collect();
+        let answers = zone.whole_sets(&standing);
+        if !answers.is_empty() {
             legacy::write(zone, legacy, &answers, writer);
             outbox.unicast(link.id(), self.to, writer.bytes());
-            return;
         }
-        let form = Form {
-            bytes_max: link.message_bytes_max(Family::of(self.to.ip())),
-            style: Style::Multicast,
-        };
-        let emit = |bytes: &[u8], _: &Packed| outbox.unicast(link.id(), self.to, bytes);
-        pack::pack(zone, &answers, form, pack::extras, |_| true, writer, emit);
     }
 
     fn waits_for(&self, source: SocketAddr) -> bool {

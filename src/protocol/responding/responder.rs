@@ -29,6 +29,7 @@ use crate::protocol::responding::matching;
 use crate::protocol::responding::matching::Asked;
 use crate::protocol::responding::pending::Asker;
 use crate::protocol::responding::pending::Pending;
+use crate::protocol::responding::prepared::Prepared;
 use crate::protocol::responding::replies::Replies;
 use crate::protocol::responding::replies::Reply;
 use crate::protocol::zone::Answer;
@@ -43,6 +44,7 @@ use crate::wire::Writer;
 pub(crate) struct Responder {
     pending: [Pending; 2],
     replies: Replies,
+    prepared: Prepared,
 }
 
 /// A query, as far as it says who gets its answers and when.
@@ -59,6 +61,7 @@ impl Responder {
         Self {
             pending: [limits.askers; 2].map(Pending::new),
             replies: Replies::new(limits.replies),
+            prepared: Prepared::default(),
         }
     }
 
@@ -169,7 +172,7 @@ impl Responder {
             }
         }
         while let Some(reply) = self.replies.pop_due(now) {
-            reply.send(link, zone, writer, outbox);
+            reply.send(link, zone, &mut self.prepared, writer, outbox);
         }
     }
 
