@@ -19,7 +19,7 @@ pub(crate) struct Receipt {
 }
 
 /// One datagram on its way through the house. It holds the only reference to its slot, so it
-/// *is* the lease: there are never more datagrams than slots.
+/// *is* the lease: there are never more datagrams than slots. Others may go along behind it.
 pub(crate) struct Datagram<'slab> {
     /// Place in the order of receipt, over all sockets, without gaps.
     pub(crate) seq: u64,

@@ -3,12 +3,15 @@
 //! A slot is lent as `&mut Slot`. The reference is the lease: there is nothing to give back by
 //! hand, nothing to count, and two holders of one slot cannot be written.
 
+use crate::net::datagram::Datagram;
 use crate::wire::Frame;
 use crate::wire::MESSAGE_BYTES_MAX;
 
 /// Room for one datagram of the largest legal size, and for its table of contents.
 pub(crate) struct Slot<'m> {
     pub(crate) frame: Frame<'m>,
+    /// The datagram that goes the same way behind the one that is in here.
+    pub(crate) behind: Option<Datagram<'m>>,
 }
 
 /// All slots.
@@ -37,7 +40,7 @@ impl<'m> Slab<'m> {
         let buffers = memory.bytes.chunks_exact_mut(MESSAGE_BYTES_MAX);
         let frames = buffers.map(Frame::new);
         Self {
-            slots: frames.map(|frame| Slot { frame }).collect(),
+            slots: frames.map(Slot::new).collect(),
         }
     }
 
@@ -45,6 +48,15 @@ impl<'m> Slab<'m> {
     /// one never allocates.
     pub(crate) fn lend(&'m mut self) -> Vec<&'m mut Slot<'m>> {
         self.slots.iter_mut().collect()
+    }
+}
+
+impl<'m> Slot<'m> {
+    fn new(frame: Frame<'m>) -> Self {
+        Self {
+            frame,
+            behind: None,
+        }
     }
 }
 

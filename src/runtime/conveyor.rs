@@ -66,17 +66,7 @@ impl Crew<'_> {
     pub(crate) fn run<R>(self, body: impl FnOnce(Conveyor<'_>) -> R) -> io::Result<R> {
         let mut memory = Memory::new(self.slots);
         let mut slab = Slab::new(&mut memory);
-        let (work, work_end) = bounded(self.slots);
-        let (done_end, done) = bounded(self.slots);
-        let conveyor = Conveyor {
-            free: slab.lend(),
-            work,
-            done,
-            ring: Ring::new(self.slots),
-            next_seq: 0,
-            shares: Shares::new(self.slots),
-            refused: self.over_share,
-        };
+        let (conveyor, work_end, done_end) = Conveyor::new(slab.lend(), self.over_share);
         thread::scope(|scope| {
             let mut crew = Vec::with_capacity(self.workers);
             let mut fault = None;
@@ -111,10 +101,14 @@ impl Crew<'_> {
         // The logger is the user's, and may panic too.
         self.contain(|| log::trace!("a reader starts"));
         let mut names = CheckedNames::new();
-        for datagram in work {
-            let frame = &mut datagram.slot.frame;
-            self.contain(|| (self.read)(frame, &mut names));
-            if done.send(datagram).is_err() {
+        for mut batch in work {
+            let mut next = Some(&mut batch);
+            while let Some(datagram) = next {
+                let Slot { frame, behind } = datagram.slot;
+                self.contain(|| (self.read)(frame, &mut names));
+                next = behind.as_mut();
+            }
+            if done.send(batch).is_err() {
                 return;
             }
             self.bell.ring();
@@ -131,6 +125,26 @@ impl Crew<'_> {
 }
 
 impl<'slab> Conveyor<'slab> {
+    /// Makes the loop's end, and the readers' ends: of what is to be read, and of what was.
+    fn new(
+        free: Vec<&'slab mut Slot<'slab>>,
+        refused: &'slab Counter,
+    ) -> (Self, Receiver<Datagram<'slab>>, Sender<Datagram<'slab>>) {
+        let slots = free.len();
+        let (work, work_end) = bounded(slots);
+        let (done_end, done) = bounded(slots);
+        let conveyor = Self {
+            free,
+            work,
+            done,
+            ring: Ring::new(slots),
+            next_seq: 0,
+            shares: Shares::new(slots),
+            refused,
+        };
+        (conveyor, work_end, done_end)
+    }
+
     /// Returns the free slots, and the way out for those that were filled.
     pub(crate) fn loading(&mut self) -> (&mut Vec<&'slab mut Slot<'slab>>, Loading<'_, 'slab>) {
         let loading = Loading {
@@ -138,6 +152,8 @@ impl<'slab> Conveyor<'slab> {
             next_seq: &mut self.next_seq,
             shares: &mut self.shares,
             refused: self.refused,
+            batch: None,
+            bytes: 0,
         };
         (&mut self.free, loading)
     }
@@ -149,8 +165,12 @@ impl<'slab> Conveyor<'slab> {
 
     /// Takes out the next packet in the order of receipt, if it was read.
     pub(crate) fn take(&mut self) -> Option<Datagram<'slab>> {
-        while let Ok(datagram) = self.done.try_recv() {
-            self.ring.insert(datagram.seq, datagram);
+        while let Ok(batch) = self.done.try_recv() {
+            let mut next = Some(batch);
+            while let Some(datagram) = next {
+                next = datagram.slot.behind.take();
+                self.ring.insert(datagram.seq, datagram);
+            }
         }
         self.ring.pop_next()
     }
@@ -167,12 +187,20 @@ impl<'slab> Conveyor<'slab> {
     }
 }
 
-/// Hands packets to the readers, numbered in the order of receipt.
+/// Hands packets to the readers, numbered in the order of receipt, and the last of them when it is
+/// dropped.
+///
+/// Small packets go together: to read one takes less time than to wake a reader, and to wake the
+/// loop for each of them.
 pub(crate) struct Loading<'a, 'slab> {
     work: &'a Sender<Datagram<'slab>>,
     next_seq: &'a mut u64,
     shares: &'a mut Shares,
     refused: &'a Counter,
+    /// What goes to one reader; each but the last came before the one that it is behind.
+    batch: Option<Datagram<'slab>>,
+    /// How long the packets in it are together.
+    bytes: usize,
 }
 
 impl<'slab> Loading<'_, 'slab> {
@@ -187,19 +215,36 @@ impl<'slab> Loading<'_, 'slab> {
             self.refused.increment();
             return Some(slot);
         }
-        let datagram = Datagram {
+        slot.behind = self.batch.take();
+        self.batch = Some(Datagram {
             seq: *self.next_seq,
             received,
             receipt,
             slot,
-        };
+        });
         *self.next_seq += 1;
-        let sent = self.work.try_send(datagram);
-        assert!(
-            sent.is_ok(),
-            "there is a place for every slot, and a reader"
-        );
+        self.bytes += receipt.len;
+        if self.bytes >= BATCH_BYTES {
+            self.hand_on();
+        }
         None
+    }
+
+    fn hand_on(&mut self) {
+        self.bytes = 0;
+        if let Some(batch) = self.batch.take() {
+            let sent = self.work.try_send(batch);
+            assert!(
+                sent.is_ok(),
+                "there is a place for every slot, and a reader"
+            );
+        }
+    }
+}
+
+impl Drop for Loading<'_, '_> {
+    fn drop(&mut self) {
+        self.hand_on();
     }
 }
 
@@ -214,6 +259,10 @@ impl Roll {
         self.0.lock().clone()
     }
 }
+
+/// With so many bytes a reader goes to work: a few microseconds of what hosts usually say, and
+/// no more than one packet at a time of those that take long to read.
+const BATCH_BYTES: usize = 4096;
 
 /// Checks a frame; bytes that are no message leave it without one.
 pub(crate) fn read(frame: &mut Frame<'_>, names: &mut CheckedNames) {
@@ -274,6 +323,31 @@ mod tests {
         let differ = one.iter().zip(&eight).find(|(one, eight)| one != eight);
         assert_eq!(differ, None);
         assert_eq!(one.len(), eight.len());
+    }
+
+    #[test]
+    fn small_packets_go_to_a_reader_together_and_large_ones_alone() {
+        let (mut memory, refused) = (Memory::new(64), Counter::new());
+        let mut slab = Slab::new(&mut memory);
+        let (mut conveyor, work, done) = Conveyor::new(slab.lend(), &refused);
+        let mut submit = |conveyor: &mut Conveyor<'_>, count, len| {
+            let (free, mut loading) = conveyor.loading();
+            for _ in 0..count {
+                let slot = free.pop().expect("there are 64");
+                assert!(loading.submit(Instant::now(), receipt(len), slot).is_none());
+            }
+        };
+
+        submit(&mut conveyor, 30, 100);
+        assert_eq!(work.len(), 1);
+        submit(&mut conveyor, 3, 5000);
+        assert_eq!(work.len(), 4);
+
+        for batch in work.try_iter() {
+            done.send(batch).expect("the loop is there");
+        }
+        let order = std::iter::from_fn(|| conveyor.take().map(|datagram| datagram.seq));
+        assert!(order.eq(0..33));
     }
 
     #[test]
@@ -368,6 +442,7 @@ mod tests {
                 let refused = loading.submit(Instant::now(), receipt(message.len()), slot);
                 assert!(refused.is_none(), "there is one source");
             }
+            drop(loading);
             while let Some(datagram) = conveyor.take() {
                 take(taken, &datagram);
                 taken += 1;
