@@ -105,7 +105,7 @@ impl EventLoop {
     fn wait(&mut self, events: &mut Events, conveyor: &Conveyor<'_>) {
         let busy = self.network.is_readable() && conveyor.has_free() || !self.inbox.is_empty();
         let due = self.due();
-        let timeout = if busy {
+        let timeout = if busy || !self.door.bell().doze() {
             Some(Duration::ZERO)
         } else {
             due.map(|due| due.saturating_duration_since(Instant::now()))
