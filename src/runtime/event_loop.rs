@@ -146,20 +146,26 @@ impl EventLoop {
         self.transmit(now);
     }
 
-    fn handle_due(&mut self, now: Instant) {
-        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+    /// Does what is due, and tells whether anything was.
+    fn handle_due(&mut self, now: Instant) -> bool {
+        let due = self.is_due(now);
+        if due {
             self.engine.handle_timeout(now);
             self.transmit(now);
         }
+        due
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.engine.poll_timeout().is_some_and(|due| due <= now)
     }
 
     /// Takes in the packets that were read, in the order in which they came. While the engine is
     /// behind with what is due they wait: it does that first.
     fn apply(&mut self, conveyor: &mut Conveyor<'_>) {
+        let now = Instant::now();
         for _ in 0..PACKETS_A_TURN {
-            let now = Instant::now();
-            self.handle_due(now);
-            if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            if self.handle_due(now) && self.is_due(now) {
                 break;
             }
             let Some(datagram) = conveyor.take() else {
