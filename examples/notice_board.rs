@@ -118,7 +118,8 @@ impl Board {
             room: Budget::root("guests", Limit::At(1)),
             monitor,
             guests: BTreeMap::new(),
-            notes: Journal::new(NOTES_KEPT, Duration::from_secs(3600)),
+            notes: Journal::new(NOTES_KEPT, Duration::from_secs(3600))
+                .bytes_max(NOTES_KEPT * NOTE_BYTES_MAX, String::len),
         })
     }
 

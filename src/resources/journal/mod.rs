@@ -78,10 +78,37 @@ impl<T> Journal<T> {
         Self(Arc::new(Publisher(shared)))
     }
 
+    /// Limits the bytes of all that is kept as well; `bytes_of` tells how many an entry has, once,
+    /// when it is published. The oldest make room; an entry that is larger than all of them may be
+    /// is not kept, nor is any before it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use beacon::resources::{Gap, Journal};
+    ///
+    /// let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+    /// let notes = Journal::new(100, hour).bytes_max(10, |note: &&str| note.len());
+    /// let mut reader = notes.tail();
+    /// ["seven", "and", "eleven"].map(|note| notes.publish(now, note));
+    ///
+    /// assert_eq!(reader.try_next(now), Err(Gap { oldest: 2, lost: 1 }));
+    /// assert_eq!(reader.try_next(now), Ok(Some((2, "and"))));
+    /// ```
+    #[must_use]
+    pub fn bytes_max(self, bytes_max: usize, bytes_of: fn(&T) -> usize) -> Self {
+        let mut ring = self.shared().ring.lock();
+        let gone = ring.set_bytes_max(bytes_max, bytes_of);
+        drop(ring);
+        drop(gone);
+        self
+    }
+
     /// Adds an entry and returns its number. It never waits for a reader.
     ///
     /// An entry that is overwritten or too old at `now` is dropped, two at most with each that is
-    /// added.
+    /// added, and those besides that have to make room for its bytes.
     pub fn publish(&self, now: Instant, entry: T) -> u64 {
         let mut ring = self.shared().ring.lock();
         let (number, gone) = ring.push(now, entry);

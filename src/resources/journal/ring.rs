@@ -1,20 +1,28 @@
 //! The entries that are kept, behind the lock of their journal.
 //!
 //! Nobody walks over them to throw out the old: whoever reads sees from the time beside each what
-//! is too old, and whoever writes removes two at most.
+//! is too old, and whoever writes removes two at most, besides those that have to make room for the
+//! bytes of what is written.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::resources::DropReason;
 use crate::resources::Gap;
 
 pub(crate) struct Ring<T> {
-    /// When each was published, and what it is; the oldest first.
-    entries: VecDeque<(Instant, T)>,
+    /// The oldest first.
+    entries: VecDeque<Entry<T>>,
     capacity: usize,
     ttl: Duration,
+    /// How many bytes all entries may have together, and what tells how many one has.
+    bytes_max: usize,
+    bytes_of: fn(&T) -> usize,
+    /// How many they have.
+    bytes: usize,
     /// The number of the next entry; they begin with 1.
     next: u64,
     /// The last number that went because it was too old, and not to make room; or 0.
@@ -22,12 +30,25 @@ pub(crate) struct Ring<T> {
     pub(crate) closed: bool,
 }
 
+struct Entry<T> {
+    published: Instant,
+    /// As many as were counted when it came.
+    bytes: usize,
+    what: T,
+}
+
+/// Entries that had to go.
+pub(crate) type Gone<T> = SmallVec<[T; 2]>;
+
 impl<T> Ring<T> {
     pub(crate) fn new(capacity: usize, ttl: Duration) -> Self {
         Self {
             entries: VecDeque::with_capacity(capacity),
             capacity,
             ttl,
+            bytes_max: usize::MAX,
+            bytes_of: |_| 0,
+            bytes: 0,
             next: 1,
             last_expired: 0,
             closed: false,
@@ -40,26 +61,53 @@ impl<T> Ring<T> {
         self.next
     }
 
-    /// Adds an entry; returns its number and those that had to go.
+    /// Limits the bytes of all entries together; returns those that had to go.
+    pub(crate) fn set_bytes_max(&mut self, bytes_max: usize, bytes_of: fn(&T) -> usize) -> Gone<T> {
+        (self.bytes_max, self.bytes_of) = (bytes_max, bytes_of);
+        self.bytes = 0;
+        for entry in &mut self.entries {
+            entry.bytes = bytes_of(&entry.what);
+            self.bytes = self.bytes.saturating_add(entry.bytes);
+        }
+        let mut gone = Gone::new();
+        self.make_room(0, &mut gone);
+        gone
+    }
+
+    /// Adds an entry; returns its number and those that had to go. One that is larger than all of
+    /// them may be goes at once, and so do those before it: they are read in order or not at all.
     #[inline]
-    pub(crate) fn push(&mut self, now: Instant, entry: T) -> (u64, [Option<T>; 2]) {
-        let gone = [self.pop_expired(now), self.pop_expired(now)];
-        let gone = match gone {
-            [None, None] if self.entries.len() == self.capacity => [self.pop(), None],
-            expired => expired,
-        };
-        // The ages of entries only fall, however clocks of several threads were read.
-        let published = self.entries.back().map_or(now, |(last, _)| now.max(*last));
-        self.entries.push_back((published, entry));
+    pub(crate) fn push(&mut self, now: Instant, what: T) -> (u64, Gone<T>) {
+        let mut gone = Gone::new();
+        gone.extend(self.pop_expired(now));
+        gone.extend(self.pop_expired(now));
+        if self.entries.len() == self.capacity {
+            gone.extend(self.pop());
+        }
+        let bytes = (self.bytes_of)(&what);
+        self.make_room(bytes, &mut gone);
         self.next += 1;
+        if bytes > self.bytes_max {
+            gone.push(what);
+            return (self.next - 1, gone);
+        }
+        // The ages of entries only fall, however clocks of several threads were read.
+        let last = self.entries.back();
+        let published = last.map_or(now, |last| now.max(last.published));
+        self.bytes += bytes;
+        self.entries.push_back(Entry {
+            published,
+            bytes,
+            what,
+        });
         (self.next - 1, gone)
     }
 
     /// Returns entry `number`, if it is kept at `now`.
     pub(crate) fn entry(&self, number: u64, now: Instant) -> Option<&T> {
         let at = usize::try_from(number.checked_sub(self.first())?).ok()?;
-        let (published, entry) = self.entries.get(at)?;
-        (!self.is_expired(*published, now)).then_some(entry)
+        let entry = self.entries.get(at)?;
+        (!self.is_expired(entry.published, now)).then_some(&entry.what)
     }
 
     /// Returns what a reader lost who comes to read `number`, and why, if he lost anything.
@@ -84,7 +132,7 @@ impl<T> Ring<T> {
 
     /// Returns how many entries are kept at `now`: the last ones.
     pub(crate) fn kept(&self, now: Instant) -> usize {
-        let expired = |(published, _): &(Instant, T)| self.is_expired(*published, now);
+        let expired = |entry: &Entry<T>| self.is_expired(entry.published, now);
         self.entries.len() - self.entries.partition_point(expired)
     }
 
@@ -94,16 +142,26 @@ impl<T> Ring<T> {
     }
 
     fn pop_expired(&mut self, now: Instant) -> Option<T> {
-        let (published, _) = self.entries.front()?;
-        if !self.is_expired(*published, now) {
+        if !self.is_expired(self.entries.front()?.published, now) {
             return None;
         }
         self.last_expired = self.first();
         self.pop()
     }
 
+    /// Drops the oldest until `bytes` more fit, or none is left.
+    #[inline]
+    fn make_room(&mut self, bytes: usize, gone: &mut Gone<T>) {
+        while self.bytes.saturating_add(bytes) > self.bytes_max {
+            let Some(oldest) = self.pop() else { return };
+            gone.push(oldest);
+        }
+    }
+
     fn pop(&mut self) -> Option<T> {
-        self.entries.pop_front().map(|(_, entry)| entry)
+        let entry = self.entries.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
+        Some(entry.what)
     }
 
     #[inline]

@@ -173,6 +173,26 @@ fn readers_beside_a_writer_miss_nothing_unsaid() {
 }
 
 #[test]
+fn what_is_kept_has_no_more_bytes_than_it_may_and_an_entry_of_more_is_lost() {
+    let now = Instant::now();
+    let journal = Journal::new(9, HOUR);
+    journal.publish(now, "before");
+    let journal = journal.bytes_max(8, |entry: &&str| entry.len());
+    let mut reader = journal.tail();
+    let lens = ["four", "and", "one", "5ive5", "ninebytes", "", "eighteen"].map(|entry| {
+        journal.publish(now, entry);
+        let mut all = journal.head(now);
+        let kept = std::iter::from_fn(|| all.try_next(now).unwrap());
+        kept.map(|(_, entry)| entry.len()).collect::<Vec<_>>()
+    });
+
+    let expected: [&[usize]; 7] = [&[4], &[4, 3], &[3, 3], &[3, 5], &[], &[0], &[0, 8]];
+    assert_eq!(lens, expected);
+    assert_eq!(reader.try_next(now), Err(Gap { oldest: 7, lost: 5 }));
+    assert_eq!(reader.try_next(now), Ok(Some((7, ""))));
+}
+
+#[test]
 fn clocks_read_in_another_order_make_no_entry_older_than_one_before_it() {
     let now = Instant::now();
     let journal = Journal::new(4, HOUR);
