@@ -18,6 +18,8 @@ use beacon::lifecycle::Tasks;
 use beacon::meter::Histogram;
 use beacon::resources::Budget;
 use beacon::resources::Limit;
+use beacon::resources::Overflow;
+use beacon::resources::queue;
 use beacon::stop::Stop;
 use beacon::telemetry::Collect;
 use beacon::telemetry::Metric;
@@ -60,6 +62,8 @@ fn a_running_beacon_shows_its_figures_and_budgets() {
         "beacon_budget_used{budget=\"beacon/registrations\"} 1",
         "beacon_budget_limit{budget=\"beacon/browsers\"} 256",
         "beacon_packets_received_total{result=\"dropped by the kernel\"} 0",
+        "beacon_dropped_total{queue=\"receive\",reason=\"capacity\"} 0",
+        "beacon_dropped_total{queue=\"events\",reason=\"slow_reader\"} 0",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
@@ -99,6 +103,10 @@ fn budgets_tasks_and_the_process_are_shown_in_both_formats() {
         "beacon_tasks{kind=\"listener\"} 1",
         "beacon_tasks_started_total{kind=\"listener\"} 1",
         "beacon_warnings_total{about=\"budget\"} 0",
+        "beacon_queue_depth{queue=\"lines\"} 2",
+        "beacon_queue_sent_total{queue=\"lines\"} 5",
+        "beacon_dropped_total{queue=\"lines\",reason=\"capacity\"} 3",
+        "beacon_dropped_total{queue=\"lines\",reason=\"closed\"} 0",
         "test_wait_seconds_count{at=\"a \\\"b\\\\\"} 3",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
@@ -134,8 +142,12 @@ fn full_registry() -> (Registry, impl Sized) {
     let lease = queries.try_lease(3).unwrap();
     queries.try_lease(2).unwrap_err();
 
+    let (lines, reader) = queue("lines", 2, Overflow::DropOldest);
+    (0..5).for_each(|line| lines.try_send(line).unwrap());
+
     let registry = Registry::new();
     registry.add(Arc::new(Process));
+    registry.add(Arc::new(lines.meter()));
     registry.add(Arc::clone(&tasks) as Arc<dyn Collect>);
     registry.add(Arc::new(all));
     registry.add(Watch::new(Thresholds::default(), 1, Instant::now()).raised());
@@ -144,7 +156,7 @@ fn full_registry() -> (Registry, impl Sized) {
         waits.record(nanoseconds);
     }
     registry.add(Arc::new(Waits(waits)));
-    (registry, (tasks, lease, queries, cache))
+    (registry, (tasks, lease, queries, cache, reader))
 }
 
 struct Waits(Histogram);

@@ -33,6 +33,9 @@ impl Collect for Beacon {
         for (result, count) in sent(&figures) {
             page.counter(&SENT, &[("result", result)], count);
         }
+        for (queue, reason, count) in dropped(&figures) {
+            page.dropped(queue, reason, count);
+        }
         let protocol = figures.protocol;
         page.counter(&ECHOES, &[], protocol.echoes);
         page.counter(&CONFLICTS, &[], protocol.conflicts);
@@ -66,6 +69,23 @@ fn sent(figures: &Figures) -> [(&'static str, u64); 3] {
             figures.send_dropped + figures.protocol.answers_dropped,
         ),
         ("refused", figures.send_failed),
+    ]
+}
+
+/// Returns what did not get through, by where that was and why.
+fn dropped(figures: &Figures) -> [(&'static str, &'static str, u64); 10] {
+    let protocol = figures.protocol;
+    [
+        ("receive", "capacity", figures.kernel_drops),
+        ("receive", "too_long", figures.truncated),
+        ("receive", "misdirected", figures.misdirected),
+        ("receive", "over_share", figures.over_share),
+        ("receive", "over_rate", figures.over_rate),
+        ("cache", "capacity", protocol.cache_refused),
+        ("replies", "capacity", protocol.replies_refused),
+        ("answers", "capacity", protocol.answers_dropped),
+        ("send", "capacity", figures.send_dropped),
+        ("events", "slow_reader", figures.lagged),
     ]
 }
 

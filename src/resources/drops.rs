@@ -15,6 +15,7 @@ use std::time::Instant;
 /// let drops = output.read_drops();
 /// assert_eq!((drops.total, drops.since_read), (3, 3));
 /// assert_eq!(drops.reason, Some(DropReason::Capacity));
+/// assert_eq!((drops.of(DropReason::Capacity), drops.of(DropReason::Closed)), (3, 0));
 /// assert!(drops.last.is_some());
 /// assert_eq!((output.drops().total, output.drops().since_read), (3, 0));
 /// ```
@@ -28,15 +29,24 @@ pub struct Drops {
     pub last: Option<Instant>,
     /// Why the last was dropped.
     pub reason: Option<DropReason>,
+    /// The total, by reason.
+    by_reason: [u64; REASONS],
 }
 
 impl Drops {
+    /// Returns how many were dropped for this reason, since the beginning.
+    #[must_use]
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.by_reason[reason as usize]
+    }
+
     pub(crate) fn count(&mut self, dropped: u64, reason: DropReason, now: Instant) {
         if dropped > 0 {
             self.total += dropped;
             self.since_read += dropped;
             self.last = Some(now);
             self.reason = Some(reason);
+            self.by_reason[reason as usize] += dropped;
         }
     }
 
@@ -83,3 +93,7 @@ impl DropReason {
         }
     }
 }
+
+const REASONS: usize = 4;
+// The last of them has a place too.
+const _: () = assert!(DropReason::Closed as usize == REASONS - 1);

@@ -59,6 +59,7 @@ pub use pool::Wipe;
 pub use queue::Drain;
 pub use queue::Ended;
 pub use queue::Overflow;
+pub use queue::QueueMeter;
 pub use queue::QueueUsage;
 pub use queue::Receiver;
 pub use queue::Sender;

@@ -92,7 +92,8 @@ impl EventLoop {
             self.network
                 .receive(&mut intakes, &mut conveyor, &self.board);
             self.slots.set(conveyor.in_flight());
-            self.subscribers.deliver(&mut self.engine, now);
+            let lagged = &self.board.lagged;
+            self.subscribers.deliver(&mut self.engine, now, lagged);
             self.network.flush(&self.poll, now);
             self.transmit(now);
             self.lookout.look(now);

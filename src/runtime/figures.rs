@@ -46,6 +46,8 @@ pub struct Figures {
     pub send_dropped: u64,
     /// Packets that the kernel refused.
     pub send_failed: u64,
+    /// Times that a reader of events was told that he lagged.
+    pub lagged: u64,
     /// Faults of a reader that were contained; each is a bug of ours.
     pub reader_panics: u64,
     /// What the protocol counted.
@@ -59,6 +61,7 @@ pub(crate) struct Board {
     pub(crate) reader_panics: Counter,
     pub(crate) over_share: Counter,
     pub(crate) over_rate: Counter,
+    pub(crate) lagged: Counter,
     /// How long each turn of the loop kept it from what came meanwhile.
     pub(crate) turn_microseconds: Histogram,
     pub(crate) warnings: Arc<Warnings>,
@@ -97,6 +100,7 @@ impl Board {
             send_deferred: net.send_deferred.value(),
             send_dropped: net.send_dropped.value(),
             send_failed: net.send_failed.value(),
+            lagged: self.lagged.value(),
             reader_panics: self.reader_panics.value(),
             protocol,
         }

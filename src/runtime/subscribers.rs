@@ -15,6 +15,7 @@ use crossbeam_channel::bounded;
 use crossbeam_channel::unbounded;
 
 use crate::dnssd::InstanceName;
+use crate::meter::Counter;
 use crate::protocol::Engine;
 use crate::protocol::Event;
 use crate::protocol::Notice;
@@ -141,11 +142,12 @@ impl Subscribers {
         self.publications.remove(id);
     }
 
-    /// Takes all events out of the engine and hands them on; who has no more room is paused.
-    pub(crate) fn deliver(&mut self, engine: &mut Engine, now: Instant) {
+    /// Takes all events out of the engine and hands them on; who has no more room is paused. Counts
+    /// those who are told that they lagged.
+    pub(crate) fn deliver(&mut self, engine: &mut Engine, now: Instant, lagged: &Counter) {
         if self.retry.is_some_and(|due| due <= now) {
             self.retry = None;
-            self.resume(engine, now);
+            self.resume(engine, now, lagged);
         }
         while let Some(notice) = engine.poll_event() {
             match notice {
@@ -183,13 +185,14 @@ impl Subscribers {
     }
 
     /// Lets those go on who have room again; they hear of it first if anything was kept from them.
-    fn resume(&mut self, engine: &mut Engine, now: Instant) {
+    fn resume(&mut self, engine: &mut Engine, now: Instant, lagged: &Counter) {
         for (id, reader) in self.readers.iter_mut().filter(|(_, reader)| reader.paused) {
             let kept = engine.has_news(*id);
             if reader.outlet.room(self.places) > 2 || (!kept && reader.outlet.room(self.places) > 1)
             {
                 if kept {
                     reader.outlet.say_lagged();
+                    lagged.increment();
                 }
                 reader.paused = false;
                 engine.resume(*id);

@@ -113,6 +113,27 @@ impl Page {
         );
     }
 
+    /// Puts down how many values `queue` dropped for `reason`, with those of all other queues under
+    /// one name: `beacon_dropped_total`. What a reader of a [`Journal`] lost belongs here too.
+    ///
+    /// [`Journal`]: crate::resources::Journal
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use beacon::resources::DropReason;
+    /// use beacon::telemetry::Page;
+    ///
+    /// let mut page = Page::default();
+    /// page.dropped("events", DropReason::SlowReader.as_str(), 3);
+    ///
+    /// let line = "beacon_dropped_total{queue=\"events\",reason=\"slow_reader\"} 3\n";
+    /// assert!(page.prometheus().ends_with(line));
+    /// ```
+    pub fn dropped(&mut self, queue: &str, reason: &str, count: u64) {
+        self.counter(&DROPPED, &[("queue", queue), ("reason", reason)], count);
+    }
+
     pub(crate) fn families(&self) -> impl Iterator<Item = &Family> {
         self.families.values()
     }
@@ -180,6 +201,11 @@ fn label_name(name: &str) -> String {
         name
     }
 }
+
+const DROPPED: Metric = Metric::counter(
+    "beacon_dropped_total",
+    "What was dropped, by the queue that it did not get through and the reason.",
+);
 
 #[expect(
     clippy::cast_precision_loss,

@@ -2,7 +2,9 @@
 
 use crate::lifecycle::Tasks;
 use crate::resources::Budget;
+use crate::resources::DropReason;
 use crate::resources::Limit;
+use crate::resources::QueueMeter;
 use crate::resources::Usage;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::page::Page;
@@ -55,6 +57,22 @@ impl Collect for Budget {
     }
 }
 
+/// A queue shows itself under its name.
+impl<T: Send> Collect for QueueMeter<T> {
+    fn collect(&self, page: &mut Page) {
+        let usage = self.usage();
+        let as_float = |count: usize| as_float(u64::try_from(count).unwrap_or(u64::MAX));
+        let labels = [("queue", &*usage.name)];
+        page.gauge(&DEPTH, &labels, as_float(usage.depth));
+        page.gauge(&DEPTH_PEAK, &labels, as_float(usage.peak));
+        page.gauge(&CAPACITY, &labels, as_float(usage.capacity));
+        page.counter(&QUEUED, &labels, usage.sent);
+        for reason in [DropReason::Capacity, DropReason::Closed] {
+            page.dropped(&usage.name, reason.as_str(), usage.drops.of(reason));
+        }
+    }
+}
+
 const USED: Metric = Metric::gauge("beacon_budget_used", "Units in use.");
 const PEAK: Metric = Metric::gauge("beacon_budget_peak", "The most units ever in use.");
 const LIMIT: Metric = Metric::gauge("beacon_budget_limit", "Units that may be in use.");
@@ -65,6 +83,11 @@ const WAIT_P99: Metric = Metric::gauge(
     "beacon_budget_wait_p99_seconds",
     "What 99 of 100 waits for the budget did not exceed.",
 );
+
+const DEPTH: Metric = Metric::gauge("beacon_queue_depth", "Values in the queue.");
+const DEPTH_PEAK: Metric = Metric::gauge("beacon_queue_peak", "The most values ever in it.");
+const CAPACITY: Metric = Metric::gauge("beacon_queue_capacity", "Values that fit.");
+const QUEUED: Metric = Metric::counter("beacon_queue_sent_total", "Values that it took in.");
 
 const TASKS: Metric = Metric::gauge("beacon_tasks", "Threads at work, by kind.");
 const TASKS_STARTED: Metric =

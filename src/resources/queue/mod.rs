@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod` | [`queue`], [`Overflow`] and [`QueueUsage`] |
 //! | `sender`, `receiver` | its two ends |
+//! | `meter` | [`QueueMeter`], which looks on |
 //! | `shared` | what both share |
 
+mod meter;
 mod receiver;
 mod sender;
 mod shared;
@@ -18,6 +20,7 @@ use crate::resources::Drops;
 use crate::resources::Name;
 use crate::resources::queue::shared::Shared;
 
+pub use meter::QueueMeter;
 pub use receiver::Drain;
 pub use receiver::Ended;
 pub use receiver::Receiver;

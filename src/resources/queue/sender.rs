@@ -9,6 +9,7 @@ use crate::resources::DropReason;
 use crate::resources::Drops;
 use crate::resources::Name;
 use crate::resources::Overflow;
+use crate::resources::QueueMeter;
 use crate::resources::QueueUsage;
 use crate::resources::queue::shared::Shared;
 use crate::resources::queue::shared::State;
@@ -114,6 +115,13 @@ impl<T> Sender<T> {
     #[must_use]
     pub fn usage(&self) -> QueueUsage {
         self.0.usage()
+    }
+
+    /// Returns what looks at the queue from the side, for a
+    /// [`Registry`](crate::telemetry::Registry) say.
+    #[must_use]
+    pub fn meter(&self) -> QueueMeter<T> {
+        QueueMeter::new(&self.0)
     }
 
     /// Returns the queue's name.
