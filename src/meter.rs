@@ -156,6 +156,21 @@ impl Histogram {
         })
     }
 
+    /// Returns how many values were larger than `value`, those left out that share its bucket: they
+    /// are larger by less than a quarter.
+    ///
+    /// ```
+    /// # use beacon::meter::Histogram;
+    /// let waited_milliseconds = Histogram::new();
+    /// [3, 100, 1000].map(|value| waited_milliseconds.record(value));
+    /// assert_eq!(waited_milliseconds.above(100), 1);
+    /// ```
+    #[must_use]
+    pub fn above(&self, value: u64) -> u64 {
+        let larger = &self.buckets[bucket_of(value) + 1..];
+        larger.iter().map(|bucket| bucket.load(Relaxed)).sum()
+    }
+
     /// Returns each bucket that is not empty, smallest first: the largest value that belongs to
     /// it, and how many there are.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
@@ -246,6 +261,18 @@ mod tests {
             assert!((truth..=truth + truth / 4).contains(&read), "{q}: {read}");
         }
         assert_eq!((histogram.count(), histogram.sum()), (1000, 500_500));
+    }
+
+    #[test]
+    fn what_is_above_a_value_is_what_lies_beyond_its_bucket() {
+        let histogram = Histogram::new();
+        for value in [0, 3, 8, 9, 10, u64::MAX] {
+            histogram.record(value);
+        }
+
+        let above = [0, 3, 7, 8, 9, 10, u64::MAX - 1].map(|value| histogram.above(value));
+
+        assert_eq!(above, [5, 4, 4, 2, 2, 1, 0], "8 and 9 share a bucket");
     }
 
     #[test]

@@ -293,8 +293,8 @@ impl Beacon {
 
     /// Returns what has become too much, and then what does: descriptors above four fifths of what
     /// the process may have, a hundred threads more than at the start, a budget of
-    /// [`resources`](Self::resources) that refuses. Each is told once, here and as a warning in the
-    /// log, and again only after it was well below.
+    /// [`resources`](Self::resources) that refuses, turns of the loop above a quarter of a second.
+    /// Each is told once, here and as a warning in the log, and again only after it was well below.
     ///
     /// The loop looks once a second at most, and only while it is awake anyway: what happens while
     /// it sleeps is told when it wakes. The last 64 warnings of a day are kept.

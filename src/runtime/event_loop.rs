@@ -60,7 +60,9 @@ impl EventLoop {
         bounds: &Bounds,
         board: &Arc<Board>,
     ) -> Self {
-        let lookout = Lookout::new(engine.resources(), &board.warnings, Instant::now());
+        let now = Instant::now();
+        let turns = &board.turn_microseconds;
+        let lookout = Lookout::new(engine.resources(), turns, &board.warnings, now);
         Self {
             poll,
             network,

@@ -63,7 +63,7 @@ pub(crate) struct Board {
     pub(crate) over_rate: Counter,
     pub(crate) lagged: Counter,
     /// How long each turn of the loop kept it from what came meanwhile.
-    pub(crate) turn_microseconds: Histogram,
+    pub(crate) turn_microseconds: Arc<Histogram>,
     pub(crate) warnings: Arc<Warnings>,
     /// What the protocol had counted at the end of a turn.
     counts: Mutex<Counts>,

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::meter::Histogram;
 use crate::resources::Budget;
 use crate::resources::Journal;
+use crate::telemetry::Latency;
 use crate::telemetry::Process;
 use crate::telemetry::Sight;
 use crate::telemetry::Thresholds;
@@ -38,15 +40,28 @@ impl Default for Warnings {
 }
 
 impl Lookout {
-    pub(crate) fn new(budgets: &Budget, warnings: &Arc<Warnings>, now: Instant) -> Self {
+    /// Makes one that looks at the times of turns, in microseconds, as well.
+    pub(crate) fn new(
+        budgets: &Budget,
+        turns: &Arc<Histogram>,
+        warnings: &Arc<Warnings>,
+        now: Instant,
+    ) -> Self {
         let thresholds = Thresholds {
             every: LOOK_INTERVAL,
             ..Thresholds::default()
         };
         // Without a /proc there are no figures of the process; budgets are looked at all the same.
         let baseline = Process.count().unwrap_or_default().threads;
+        let turns = Latency {
+            what: "a turn of the loop".into(),
+            times: Arc::clone(turns),
+            unit: Duration::from_micros(1),
+            high: TURN_HIGH,
+            low: TURN_LOW,
+        };
         Self {
-            watch: Watch::new(thresholds, baseline, now),
+            watch: Watch::new(thresholds, baseline, now).with_latency(turns),
             budgets: budgets.clone(),
             denials: budgets.denials(),
             next: now,
@@ -79,7 +94,14 @@ impl Lookout {
 /// Often enough to tell of it while it lasts, and seldom enough to cost nothing.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Warnings that are kept: there are four kinds, and each is told once while it lasts.
+/// Longer than a probe waits for whoever has its name: one that is kept so long loses names. RFC
+/// 6762 §8.1.
+const TURN_HIGH: Duration = Duration::from_millis(250);
+
+/// The longest that an answer should wait where others may answer too, about. RFC 6762 §6.
+const TURN_LOW: Duration = Duration::from_millis(120);
+
+/// Warnings that are kept: there are five kinds, and each is told once while it lasts.
 const WARNINGS_MAX: usize = 64;
 
 /// How long each is kept.
@@ -96,7 +118,7 @@ mod tests {
         let all = Budget::root("beacon", Limit::Unlimited);
         let queries = all.child("queries", Limit::At(1));
         let warnings = Arc::default();
-        let mut lookout = Lookout::new(&all, &warnings, now);
+        let mut lookout = Lookout::new(&all, &Arc::default(), &warnings, now);
         let mut told = warnings.0.tail();
         lookout.look(now);
 
@@ -112,5 +134,24 @@ mod tests {
         let refusing = Warning::Refusing { budget, denied: 1 };
         assert_eq!(told.try_next(now), Ok(Some((1, refusing))));
         assert_eq!(told.try_next(now), Ok(None));
+    }
+    #[test]
+    fn a_turn_that_took_too_long_is_told_with_the_next_look_and_once() {
+        let now = Instant::now();
+        let all = Budget::root("beacon", Limit::Unlimited);
+        let (turns, warnings) = (Arc::new(Histogram::new()), Arc::default());
+        let mut lookout = Lookout::new(&all, &turns, &warnings, now);
+        let mut told = warnings.0.tail();
+        for (second, turn) in (1..).zip([240, 330, 330, 30, 330]) {
+            turns.record(turn * 1000);
+            lookout.look(now + second * LOOK_INTERVAL);
+        }
+
+        let read = std::iter::from_fn(|| told.try_next(now).unwrap());
+        let told: Vec<_> = read.map(|(_, warning)| warning.to_string()).collect();
+        assert_eq!(
+            told,
+            ["1 of 1 times, a turn of the loop took longer than 250ms"; 2]
+        );
     }
 }

@@ -5,12 +5,13 @@
 //! - [`Metric`]: a name, what it means and what kind of figure it is, checked when we compile
 //! - [`Registry`] and [`Collect`]: who has figures, and all of them as Prometheus text or JSON
 //! - [`Process`]: threads, descriptors, memory and CPU time of this process
-//! - [`Watch`] and [`Warning`]: what becomes too much, told once
+//! - [`Watch`] and [`Warning`]: what becomes too much, told once; [`Latency`]: what takes too long
 //!
 //! Nothing here has a thread or a timer: figures are read when somebody asks. What is counted
 //! while the program runs stands in [`meter`](crate::meter).
 
 mod json;
+mod latency;
 mod metric;
 mod page;
 mod process;
@@ -19,6 +20,7 @@ mod registry;
 mod sources;
 mod watch;
 
+pub use latency::Latency;
 pub use metric::Kind;
 pub use metric::Metric;
 pub use page::Page;

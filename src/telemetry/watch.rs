@@ -17,7 +17,10 @@ use crate::lifecycle::Tasks;
 use crate::lifecycle::Term;
 use crate::meter::Counter;
 use crate::resources::Budget;
+use crate::resources::Name;
 use crate::resources::Usage;
+use crate::telemetry::latency::Judge;
+use crate::telemetry::latency::Latency;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::page::Page;
 use crate::telemetry::process::Process;
@@ -92,6 +95,9 @@ pub struct Watch {
     old: BTreeSet<(TaskId, String)>,
     /// For each budget how often it had refused at the last look, and whether it does.
     denied: BTreeMap<String, (u64, bool)>,
+    latencies: Vec<Judge>,
+    /// What became too slow and was not told yet.
+    slow: Vec<Warning>,
     raised: Arc<Raised>,
 }
 
@@ -172,6 +178,17 @@ pub enum Warning {
         /// How often, since the last look.
         denied: u64,
     },
+    /// A [`Latency`] is too high.
+    Slow {
+        /// What takes so long.
+        what: Name,
+        /// How often it did, since the last look.
+        slow: u64,
+        /// How often it was done.
+        of: u64,
+        /// What it was not to exceed.
+        than: Duration,
+    },
 }
 
 impl Watch {
@@ -186,8 +203,17 @@ impl Watch {
             threads_many: false,
             old: BTreeSet::new(),
             denied: BTreeMap::new(),
+            latencies: Vec::new(),
+            slow: Vec::new(),
             raised: Arc::default(),
         }
+    }
+
+    /// Looks at these times as well.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Latency) -> Self {
+        self.latencies.push(Judge::new(latency));
+        self
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next.
@@ -208,6 +234,8 @@ impl Watch {
         warnings.extend(self.look_at_threads(sight.process.threads));
         warnings.extend(self.look_at_tasks(&sight.tasks));
         warnings.extend(self.look_at_budgets(&sight.budgets));
+        self.look_at_latencies();
+        warnings.append(&mut self.slow);
         for warning in &warnings {
             self.raised.counter(warning).increment();
             log::warn!("{warning}");
@@ -216,15 +244,17 @@ impl Watch {
     }
 
     /// Tells whether nothing was too much at the last look, and counts of the process such as these
-    /// are no reason for another one. Budgets and tasks are not looked at.
+    /// are no reason for another one. Budgets and tasks are not looked at; latencies are, and what
+    /// has become too slow is told with the next look.
     #[must_use]
-    pub fn is_calm(&self, process: &ProcessFigures) -> bool {
+    pub fn is_calm(&mut self, process: &ProcessFigures) -> bool {
+        self.look_at_latencies();
         let standing = self.descriptors_high || self.threads_many || !self.old.is_empty();
         let refusing = self.denied.values().any(|(_, refuses)| *refuses);
         let over = process.threads.saturating_sub(self.baseline);
         let rising = process.descriptors_load() > self.thresholds.descriptors_high
             || over > self.thresholds.threads_over;
-        !(standing || refusing || rising)
+        !(standing || refusing || rising) && self.slow.is_empty()
     }
 
     /// Lends what counts the warnings, for a [`Registry`](crate::telemetry::Registry).
@@ -273,6 +303,11 @@ impl Watch {
         grown.cloned().map(Warning::TaskOld).collect()
     }
 
+    fn look_at_latencies(&mut self) {
+        self.slow
+            .extend(self.latencies.iter_mut().filter_map(Judge::look));
+    }
+
     fn look_at_budgets(&mut self, budgets: &[Usage]) -> Vec<Warning> {
         let mut warnings = Vec::new();
         // What is not shown any more is forgotten, so that this stays as small as the trees.
@@ -303,6 +338,14 @@ impl fmt::Display for Warning {
             Self::Refusing { budget, denied } => {
                 write!(f, "{budget} is used up: {denied} refused")
             }
+            Self::Slow {
+                what,
+                slow,
+                of,
+                than,
+            } => {
+                write!(f, "{slow} of {of} times, {what} took longer than {than:?}")
+            }
         }
     }
 }
@@ -314,6 +357,7 @@ struct Raised {
     threads: Counter,
     tasks: Counter,
     budgets: Counter,
+    latencies: Counter,
 }
 
 impl Raised {
@@ -323,6 +367,7 @@ impl Raised {
             Warning::ThreadsGrew { .. } => &self.threads,
             Warning::TaskOld(_) => &self.tasks,
             Warning::Refusing { .. } => &self.budgets,
+            Warning::Slow { .. } => &self.latencies,
         }
     }
 }
@@ -334,6 +379,7 @@ impl Collect for Raised {
             ("threads", &self.threads),
             ("task", &self.tasks),
             ("budget", &self.budgets),
+            ("latency", &self.latencies),
         ] {
             page.counter(&WARNINGS, &[("about", what)], counter.value());
         }
@@ -345,6 +391,7 @@ const WARNINGS: Metric = Metric::counter("beacon_warnings_total", "Warnings rais
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meter::Histogram;
     use crate::resources::Limit;
     use crate::stop::Stop;
     use crate::telemetry::registry::Registry;
@@ -449,27 +496,59 @@ mod tests {
     fn it_is_calm_while_nothing_is_too_much_or_was_a_moment_ago() {
         let mut watched = Watched::new(Thresholds::default());
         let budget = Budget::root("queries", Limit::At(1));
-        let calm = |watched: &Watched| watched.watch.is_calm(&watched.sight.process);
-        assert!(calm(&watched));
+        let calm = |watched: &mut Watched| watched.watch.is_calm(&watched.sight.process);
+        assert!(calm(&mut watched));
 
         watched.sight.process.descriptors = 81;
-        assert!(!calm(&watched), "there is reason to look");
+        assert!(!calm(&mut watched), "there is reason to look");
         watched.look();
         watched.sight.process.descriptors = 75;
-        assert!(!calm(&watched), "it may warn again only below seven tenths");
+        assert!(
+            !calm(&mut watched),
+            "it may warn again only below seven tenths"
+        );
         watched.sight.process.descriptors = 69;
         watched.look();
-        assert!(calm(&watched));
+        assert!(calm(&mut watched));
 
         let held = budget.try_lease(1).unwrap();
         budget.try_lease(1).unwrap_err();
         watched.sight.budgets = budget.tree();
         watched.look();
-        assert!(!calm(&watched), "it is full still");
+        assert!(!calm(&mut watched), "it is full still");
         drop(held);
         watched.sight.budgets = budget.tree();
         watched.look();
-        assert!(calm(&watched));
+        assert!(calm(&mut watched));
+    }
+
+    #[test]
+    fn what_was_found_too_slow_while_all_seemed_calm_is_told_with_the_next_look() {
+        let times = Arc::new(Histogram::new());
+        let mut watched = Watched::new(Thresholds::default());
+        watched.watch = watched.watch.with_latency(Latency {
+            what: "an answer".into(),
+            times: Arc::clone(&times),
+            unit: Duration::from_millis(1),
+            high: Duration::from_millis(500),
+            low: Duration::from_millis(100),
+        });
+        (0..1000).for_each(|_| times.record(1));
+        assert!(watched.watch.is_calm(&watched.sight.process));
+
+        times.record(600);
+        assert!(!watched.watch.is_calm(&watched.sight.process));
+        let told = watched.look();
+        assert!(watched.watch.is_calm(&watched.sight.process));
+
+        let slow = Warning::Slow {
+            what: "an answer".into(),
+            slow: 1,
+            of: 1,
+            than: Duration::from_millis(500),
+        };
+        assert_eq!(told, [slow]);
+        assert_eq!(watched.look(), []);
     }
 
     #[test]
