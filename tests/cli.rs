@@ -96,8 +96,8 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
         (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
-            &["browse", "_ipp._tcp", "--timeout", "0"],
-            "a number of seconds above 0",
+            &["browse", "_ipp._tcp", "--timeout", "3d"],
+            "a number of seconds above 0, such as 3 or 0.5, or 500ms",
         ),
         (&["resolve", "A", "_ipp"], "is not a service type"),
         (&["lookup", "www.example.com"], "end the name in `.local`"),
@@ -354,7 +354,7 @@ fn what_is_not_found_in_time_ends_with_1() {
         &["query", &host, "A"],
         &["query", &host, "--follow"],
     ] {
-        let common = ["--interface", "lo", "--timeout", "0.3"];
+        let common = ["--interface", "lo", "--timeout", "300ms"];
         let in_vain = run(&[arguments, &common].concat());
 
         assert_eq!(in_vain.status.code(), Some(1), "{arguments:?}");

@@ -63,8 +63,9 @@ pub(crate) struct CommonArgs {
     /// Say more on standard error: -v what happens, -vv details, -vvv everything.
     #[arg(short, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// End after so many seconds, such as 2.5; without it, only when done or told to.
-    #[arg(long, value_name = "SECS", value_parser = read_seconds)]
+    /// End after so many seconds, or with a unit behind it, such as 500ms, 2m or 1h; without it,
+    /// only when done or told to.
+    #[arg(long, value_name = "SECS", value_parser = read_time)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -247,11 +248,16 @@ impl Args {
     }
 }
 
-fn read_seconds(given: &str) -> Result<Duration, &'static str> {
-    let seconds: f64 = given.parse().map_err(|_| SECONDS_WANTED)?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(timeout) if !timeout.is_zero() && timeout <= TIMEOUT_MAX => Ok(timeout),
-        _ => Err(SECONDS_WANTED),
+fn read_time(given: &str) -> Result<Duration, &'static str> {
+    let units = |(unit, _): &&(&str, f64)| given.ends_with(unit);
+    let (unit, seconds) = UNITS.iter().find(units).unwrap_or(&("", 1.0));
+    let number = given.strip_suffix(unit).unwrap_or(given);
+    // A number has no name, which would be read as one: `inf`, `nan`.
+    let is_plain = number.ends_with(|end: char| end.is_ascii_digit() || end == '.');
+    let number: f64 = number.parse().map_err(|_| TIME_WANTED)?;
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(time) if is_plain && !time.is_zero() && time <= TIMEOUT_MAX => Ok(time),
+        _ => Err(TIME_WANTED),
     }
 }
 
@@ -282,7 +288,10 @@ const COUNT_MAX: i64 = 100_000;
 /// Far beyond any use, and no sum with an instant can overflow.
 const TIMEOUT_MAX: Duration = Duration::from_secs(1_000_000_000);
 const ADDRESS_WANTED: &str = "give an address, such as 192.0.2.9 or fe80::9%eth0";
-const SECONDS_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5";
+const TIME_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5, or 500ms, 2m or 1h";
+
+/// Units of time, and their seconds. What ends another comes after it.
+const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -303,7 +312,7 @@ mod tests {
 
     use clap::CommandFactory;
 
-    use super::{Args, read_address, read_seconds, read_type};
+    use super::{Args, read_address, read_time, read_type};
 
     #[test]
     fn the_command_line_is_well_described() {
@@ -311,11 +320,24 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_may_have_a_fraction_and_is_never_nothing() {
-        assert_eq!(read_seconds("0.25"), Ok(Duration::from_millis(250)));
-        assert_eq!(read_seconds("3"), Ok(Duration::from_secs(3)));
-        for given in ["0", "-1", "nan", "inf", "1e300", "3s", ""] {
-            assert!(read_seconds(given).is_err(), "{given}");
+    fn a_timeout_is_in_seconds_or_has_a_unit_and_is_never_nothing() {
+        for (given, milliseconds) in [
+            ("0.25", 250),
+            ("3", 3000),
+            ("3s", 3000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1.5h", 5_400_000),
+            ("1e3", 1_000_000),
+        ] {
+            let time = Duration::from_millis(milliseconds);
+            assert_eq!(read_time(given), Ok(time), "{given}");
+        }
+        for given in [
+            "0", "0ms", "-1", "-1s", "nan", "inf", "infs", "1e300", "1e300h", "3 s", "3d", "3sm",
+            "ms", "s", "",
+        ] {
+            assert!(read_time(given).is_err(), "{given}");
         }
     }
 
