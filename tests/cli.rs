@@ -367,6 +367,31 @@ fn what_is_not_found_in_time_ends_with_1() {
     }
 }
 
+#[test]
+fn each_step_of_the_end_is_told_to_whoever_wants_details() {
+    let kind = service_type('h');
+    let typed = [
+        "publish",
+        "Lamp",
+        &kind,
+        "80",
+        "--interface",
+        "lo",
+        "-vv",
+        "--timeout",
+        "1ms",
+    ];
+
+    let said = stderr(&run(&typed)).to_owned();
+
+    let (_, steps) = said
+        .split_once("all ended in order:\n")
+        .expect("it is told");
+    for step in ["goodbyes", "threads", "resources"] {
+        assert!(steps.contains(step), "{step} in {steps}");
+    }
+}
+
 fn beacon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_beacon"));
     command.args(arguments).env_remove("RUST_LOG");

@@ -124,7 +124,9 @@ impl Published {
 pub(crate) fn farewell(beacon: Arc<Beacon>) {
     let beacon = Arc::into_inner(beacon).expect("the stage looks at it, and the verb has it");
     let report = beacon.shutdown(FAREWELL_MAX);
-    if !report.is_clean() {
+    if report.is_clean() {
+        log::debug!("all ended in order:\n{report}");
+    } else {
         log::warn!("not all ended in order:\n{report}");
     }
 }
