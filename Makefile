@@ -99,7 +99,7 @@ ifeq ($(ONLY),)
 	done
 endif
 	ROUNDS=$(ROUNDS) ONLY=$(ONLY) \
-	    $(CARGO) bench $(CARGO_OPTIONS) --profile release --all-features --bench link
+	    $(CARGO) bench $(CARGO_OPTIONS) --profile release --features cli --bench link
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { \

@@ -392,6 +392,29 @@ fn each_step_of_the_end_is_told_to_whoever_wants_details() {
     }
 }
 
+#[cfg(feature = "heap-profile")]
+#[test]
+fn who_allocated_what_is_written_to_the_file_that_the_environment_names() {
+    let file = std::env::temp_dir().join(format!("beacon-heap-{}.json", process::id()));
+    let mut command = beacon(&["types", "--interface", "lo", "--timeout", "200ms"]);
+    let ended = command.env("BEACON_HEAP_PROFILE", &file).output().unwrap();
+
+    let written = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", stderr(&ended));
+    let profile: Value = serde_json::from_str(&written).unwrap();
+    let has_frame = |text| {
+        let frames = profile["ftbl"].as_array().unwrap();
+        let mut frames = frames.iter().filter_map(Value::as_str);
+        frames.any(|frame| frame.contains(text))
+    };
+    assert!(
+        has_frame("beacon::cli::carry_out") && has_frame("beacon::runtime"),
+        "{written}"
+    );
+    assert!(!profile["pps"].as_array().unwrap().is_empty(), "{written}");
+}
+
 fn beacon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_beacon"));
     command.args(arguments).env_remove("RUST_LOG");

@@ -6,12 +6,15 @@
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
 //! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
+//! - `heap`: who allocated what, with the feature `heap-profile`
 //! - [`exit`]: why a verb ended, and the exit code for it
 
 mod args;
 mod browse;
 mod data;
 mod exit;
+#[cfg(feature = "heap-profile")]
+mod heap;
 mod interrupt;
 mod json;
 mod line;
@@ -72,6 +75,8 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
         let code = code.map_err(|source| Error::System { doing, source })?;
         return Ok(Outcome::Command(code));
     }
+    #[cfg(feature = "heap-profile")]
+    let _profile = heap::profile();
     let beacon = Arc::new(Beacon::start(plan.config.clone())?);
     let mut stage = Stage::set(plan, interrupts, &beacon)?;
     let outcome = match &plan.task {
