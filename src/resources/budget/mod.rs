@@ -57,6 +57,9 @@ pub use usage::Usage;
 /// between can be refused by a limit that nobody reached in the end. A budget never lends more
 /// than its limit, not even for that moment, and a call that waits is not misled.
 ///
+/// **Priority.** A share is kept for those who matter most by sending all others to a child whose
+/// limit is that much lower: they are refused while the last part is free still.
+///
 /// **Limits at run time.** [`set_limit`](Self::set_limit) neither blocks nor revokes: what is lent
 /// beyond a lower limit drains as it is given back.
 ///

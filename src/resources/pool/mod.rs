@@ -163,6 +163,18 @@ impl<T> fmt::Debug for Pool<T> {
 /// assert_eq!(sum.join().expect("it does not panic"), 6);
 /// assert_eq!(lists.usage().used, 0);
 /// ```
+///
+/// Nothing of an object can be used after it went home:
+///
+/// ```compile_fail,E0505
+/// use beacon::resources::{Pool, Wipe};
+///
+/// let packets = Pool::of_buffers(1, 9000, Wipe::Written);
+/// let packet = packets.try_take().expect("it is there");
+/// let text = &packet[..];
+/// drop(packet);
+/// assert!(text.is_empty());
+/// ```
 #[must_use = "dropping it gives the object back"]
 pub struct Loan<T, P: Deref<Target = Pool<T>> = Arc<Pool<T>>> {
     /// There until the loan is dropped.

@@ -37,6 +37,21 @@ fn the_specific_limit_is_asked_before_the_general_one() {
 }
 
 #[test]
+fn a_child_with_a_lower_limit_leaves_a_share_to_those_above_it() {
+    let all = Budget::root("answers", Limit::At(10));
+    let others = all.child("for others", Limit::At(8));
+
+    let held: Vec<_> = std::iter::from_fn(|| others.try_lease(1).ok()).collect();
+    assert_eq!(held.len(), 8);
+    let ours = all.try_lease(2).expect("they cannot have taken it");
+    assert!(all.try_lease(1).is_err());
+
+    drop((held, ours));
+    let _ours = all.try_lease(7).expect("nothing is kept from us");
+    assert!(others.try_lease(4).is_err() && others.try_lease(3).is_ok());
+}
+
+#[test]
 fn zero_is_not_unlimited() {
     assert!(Budget::root("none", Limit::At(0)).try_lease(1).is_err());
     assert!(Budget::root("none", Limit::Blocked).try_lease(1).is_err());
