@@ -382,7 +382,7 @@ fn each_step_of_the_end_is_told_to_whoever_wants_details() {
         "1ms",
     ];
 
-    let said = stderr(&run(&typed)).to_owned();
+    let said = stderr(&run(&typed));
 
     let (_, steps) = said
         .split_once("all ended in order:\n")
