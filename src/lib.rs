@@ -26,7 +26,7 @@ pub use error::{
 pub use protocol::{
     Event, Fate, Instance, Interface, RecordEvent, RecordSet, Sighting, Status, TypeEvent,
 };
-pub use runtime::Figures;
+pub use runtime::{Candidate, Figures, Unused, interfaces};
 
 /// What the README shows compiles.
 #[cfg(doctest)]

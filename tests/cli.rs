@@ -21,7 +21,7 @@ use crate::support::Process;
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
     for verb in [
-        "publish", "browse", "types", "resolve", "lookup", "reverse", "query",
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "doctor",
     ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 

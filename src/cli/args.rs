@@ -40,6 +40,8 @@ pub(crate) enum Verb {
     Reverse(ReverseArgs),
     /// Ask for records of any type.
     Query(QueryArgs),
+    /// Look for what stands in the way on this machine.
+    Doctor(DoctorArgs),
     /// Run a command until it ends or standard input does: what `run` puts between.
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -220,6 +222,18 @@ pub(crate) struct QueryArgs {
     pub(crate) common: CommonArgs,
 }
 
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  beacon doctor
+  beacon doctor --interface eth0 --json
+
+It asks and announces nothing. `fault` stands in the way, `note` is worth knowing.")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
 /// An address, with the interface that stands behind it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ScopedAddress {
@@ -243,6 +257,7 @@ impl Args {
             Verb::Lookup(args) => &args.common,
             Verb::Reverse(args) => &args.common,
             Verb::Query(args) => &args.common,
+            Verb::Doctor(args) => &args.common,
             Verb::Supervise(args) => &args.common,
         }
     }

@@ -13,6 +13,7 @@ use beacon::wire::Name;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
 
+use crate::cli::doctor::Finding;
 use crate::cli::json;
 use crate::cli::plan::Format;
 use crate::cli::text;
@@ -51,6 +52,8 @@ pub(crate) enum Line<'e> {
     RecordRemoved(&'e Record, &'e Interface),
     /// The owner of a name says that it has no record of a type.
     Denied(&'e Name, RecordType, &'e Interface),
+    /// Something about this machine.
+    Finding(&'e Finding),
 }
 
 impl Line<'_> {

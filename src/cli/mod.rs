@@ -1,7 +1,8 @@
 //! The command: from what was typed to an exit code.
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
-//! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`]: the verbs
+//! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
+//!   [`doctor`]: the verbs
 //! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
@@ -12,6 +13,7 @@
 mod args;
 mod browse;
 mod data;
+mod doctor;
 mod exit;
 #[cfg(feature = "heap-profile")]
 mod heap;
@@ -34,6 +36,7 @@ mod types;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::Weak;
 
 use beacon::Beacon;
 use beacon::Error;
@@ -77,12 +80,17 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
     }
     #[cfg(feature = "heap-profile")]
     let _profile = heap::profile();
+    if let Task::Doctor = &plan.task {
+        let mut stage = Stage::set(plan, interrupts, Weak::new())?;
+        let outcome = doctor::run(&plan.config, &mut stage);
+        return end(stage, outcome);
+    }
     let beacon = Arc::new(Beacon::start(plan.config.clone())?);
-    let mut stage = Stage::set(plan, interrupts, &beacon)?;
+    let mut stage = Stage::set(plan, interrupts, Arc::downgrade(&beacon))?;
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
         Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
-        Task::Supervise(_) => unreachable!("it needs no link"),
+        Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
         Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
         Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
         Task::Types => types::run(&beacon, &mut stage),
@@ -90,6 +98,11 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
         Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
         Task::Query(question) => query::run(&beacon, &mut stage, question),
     };
+    end(stage, outcome)
+}
+
+/// Waits until all is written.
+fn end(stage: Stage, outcome: Result<Outcome, Ended>) -> Result<Outcome, Ended> {
     let written = stage.finish();
     let outcome = outcome?;
     written.map(|()| outcome)

@@ -49,6 +49,7 @@ pub(crate) enum Task {
     /// The host of an address.
     Reverse(IpAddr),
     Query(Question),
+    Doctor,
 }
 
 /// Which records to ask for.
@@ -106,6 +107,7 @@ impl Plan {
                 Task::Resolve(InstanceName::new(&resolve.name, &service_type)?)
             }
             Verb::Types(_) => Task::Types,
+            Verb::Doctor(_) => Task::Doctor,
             Verb::Lookup(lookup) => Task::Lookup(lookup.host.parse()?),
             Verb::Reverse(reverse) => {
                 if let Some(interface) = reverse.address.interface {

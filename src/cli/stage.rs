@@ -3,7 +3,6 @@
 //! Whatever a verb waits for, be it an event or a place for a line, it waits for it here, and is
 //! woken by a signal, by the end of its time and by the end of its reader.
 
-use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
 use std::time::Instant;
@@ -45,7 +44,7 @@ impl Stage {
     pub(crate) fn set(
         plan: &Plan,
         interrupts: Interrupts,
-        beacon: &Arc<Beacon>,
+        beacon: Weak<Beacon>,
     ) -> Result<Self, Ended> {
         let output = Output::start().map_err(|source| {
             let doing = "start a thread";
@@ -55,7 +54,7 @@ impl Stage {
             output,
             format: plan.format,
             interrupts,
-            beacon: Arc::downgrade(beacon),
+            beacon,
             timeout: plan.timeout,
             timer: plan.timeout.map_or_else(never, after),
             signalled: false,

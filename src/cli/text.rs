@@ -43,6 +43,8 @@ pub(crate) fn write(line: Line<'_>) -> String {
         }
         Line::TypeFound(service_type, at) => service_of("found", service_type, at),
         Line::TypeRemoved(service_type, at) => service_of("removed", service_type, at),
+        // Lines of ours; the names of processes and interfaces are anybody's.
+        Line::Finding(finding) => visible_lines(&finding.to_string()),
         Line::Record(found, at) => record("found", found, at),
         Line::RecordRemoved(gone, at) => record("removed", gone, at),
         Line::Denied(name, record_type, at) => {
@@ -127,6 +129,12 @@ fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Keeps the lines that there are.
+fn visible_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(visible).collect();
+    lines.join("\n")
 }
 
 /// Control characters, those that end a line, and those that set the direction of what follows.

@@ -47,6 +47,8 @@ mod watch;
 pub(crate) use crate::net::datagram::{Datagram, Receipt};
 pub(crate) use crate::net::family::{Family, PORT};
 pub(crate) use crate::net::intake::Intake;
+#[cfg(test)]
+pub(crate) use crate::net::interfaces::Flags;
 pub(crate) use crate::net::interfaces::{Interface, interfaces};
 pub(crate) use crate::net::meters::Meters;
 pub(crate) use crate::net::open_error::OpenFault;

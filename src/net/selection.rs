@@ -15,6 +15,16 @@ pub(crate) enum Selection {
     Names(Vec<String>),
 }
 
+impl Selection {
+    /// Returns the selection of who gives these names, or none.
+    pub(crate) fn of(names: &[String]) -> Self {
+        match names {
+            [] => Self::Default,
+            names => Self::Names(names.to_vec()),
+        }
+    }
+}
+
 /// What a selection comes to at the moment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Choice<'i> {

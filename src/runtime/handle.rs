@@ -89,10 +89,7 @@ impl Handle {
         let system = |doing| move |source| Error::System { doing, source };
         let poll = Poll::new().map_err(system("make an event loop"))?;
         let waker = Waker::new(poll.registry(), BELL).map_err(system("make an event loop"))?;
-        let selection = match &config.interfaces {
-            names if names.is_empty() => Selection::Default,
-            names => Selection::Names(names.clone()),
-        };
+        let selection = Selection::of(&config.interfaces);
         let board = Arc::new(Board::default());
         let limits = &config.limits;
         let mut network = Network::open(config.families, selection, limits, &board.net)?;

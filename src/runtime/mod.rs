@@ -10,6 +10,7 @@
 //! - `level`: what is in use, as its budget shows it
 //! - `lookout`: what becomes too much, told once
 //! - `network`: sockets and interfaces, as the engine knows them
+//! - `candidate`: which interfaces there are, and why one is not used
 //! - `subscribers`: from the engine to the readers of events
 //! - `deadline`: what a caller's patience comes to
 //! - `bounds`: the budgets of what runs
@@ -22,6 +23,7 @@
 
 mod bell;
 mod bounds;
+mod candidate;
 mod command;
 mod conveyor;
 mod deadline;
@@ -37,6 +39,9 @@ mod shares;
 mod sleep;
 mod subscribers;
 
+pub use candidate::Candidate;
+pub use candidate::Unused;
+pub use candidate::interfaces;
 pub(crate) use command::Command;
 pub(crate) use command::Gone;
 pub(crate) use command::Opened;
