@@ -367,8 +367,9 @@ fn workers_that_wait_end_with_the_set_and_those_that_work_finish_their_job() {
     assert_eq!(at_work.iter().take(2).count(), 2, "two work, one waits");
 
     stop.stop(Reason::Requested);
-    sender.send(()).unwrap();
+    // Who looked for the stop a moment before may still take what comes in that moment.
     wait_until(|| tasks.live().len() == 2);
+    sender.send(()).unwrap();
     drop(let_go);
     tasks.join(soon()).unwrap();
 
