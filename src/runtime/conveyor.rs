@@ -330,7 +330,7 @@ mod tests {
         let (mut memory, refused) = (Memory::new(64), Counter::new());
         let mut slab = Slab::new(&mut memory);
         let (mut conveyor, work, done) = Conveyor::new(slab.lend(), &refused);
-        let mut submit = |conveyor: &mut Conveyor<'_>, count, len| {
+        let submit = |conveyor: &mut Conveyor<'_>, count, len| {
             let (free, mut loading) = conveyor.loading();
             for _ in 0..count {
                 let slot = free.pop().expect("there are 64");
