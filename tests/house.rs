@@ -70,6 +70,12 @@ const IMPURE_WORDS: &[&str] = &[
     "socket2::",
 ];
 
+/// What is said in a pure room all the same, because no input and no output of it depends on it.
+const HARMLESS: &[(&str, &str)] = &[
+    // The secret of digests: how fast a name is found, and never which.
+    ("wire/digest", "RandomState"),
+];
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
@@ -203,7 +209,9 @@ fn check_production_code(source: &Source, faults: &mut Faults) {
         if !PURE_ROOMS.contains(&room) {
             continue;
         }
-        for word in IMPURE_WORDS.iter().filter(|word| has_word(code, word)) {
+        let harmless = |word: &str| HARMLESS.contains(&(source.module.join("/").as_str(), word));
+        let impure = IMPURE_WORDS.iter().filter(|word| !harmless(word));
+        for word in impure.filter(|word| has_word(code, word)) {
             let text = format!("`{word}` in the pure room `{room}`: take it as an argument");
             faults.add(number, text);
         }

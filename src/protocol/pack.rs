@@ -15,6 +15,7 @@ use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
 use crate::wire::Full;
 use crate::wire::Header;
+use crate::wire::NameKey;
 use crate::wire::Rdata;
 use crate::wire::Record;
 use crate::wire::RecordType;
@@ -122,25 +123,25 @@ pub(crate) fn extras(zone: &Zone, answer: Answer) -> Answers {
     match &zone.get(id).record.rdata {
         Rdata::Ptr(instance) => {
             for record_type in [RecordType::SRV, RecordType::TXT] {
-                riders.extend(set(zone, &instance.folded(), record_type));
+                riders.extend(set(zone, instance.key(), record_type));
             }
             for srv in riders.clone() {
                 riders.extend(extras(zone, srv));
             }
         }
         Rdata::Srv(srv) => {
-            let folded = srv.target.folded();
+            let key = srv.target.key();
             for record_type in ADDRESS_TYPES {
-                riders.extend(set(zone, &folded, record_type));
+                riders.extend(set(zone, key, record_type));
             }
-            riders.extend(missing_family(zone, &folded));
+            riders.extend(missing_family(zone, key));
         }
         Rdata::A(_) | Rdata::Aaaa(_) => {
-            let folded = zone.get(id).record.name.folded();
+            let key = zone.get(id).record.name.key();
             for record_type in ADDRESS_TYPES {
-                riders.extend(set(zone, &folded, record_type));
+                riders.extend(set(zone, key, record_type));
             }
-            riders.extend(missing_family(zone, &folded));
+            riders.extend(missing_family(zone, key));
         }
         _ => {}
     }
@@ -188,8 +189,8 @@ pub(crate) fn write_goodbyes(records: &[Record], bytes_max: usize, writer: &mut 
 }
 
 /// Returns the records of a name and type that may be sent.
-fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Answers {
-    let Some(name) = zone.find(folded) else {
+fn set(zone: &Zone, key: NameKey<'_>, record_type: RecordType) -> Answers {
+    let Some(name) = zone.find(key) else {
         return Answers::new();
     };
     let of_type = zone.of_type(name, record_type);
@@ -197,8 +198,8 @@ fn set(zone: &Zone, folded: &[u8], record_type: RecordType) -> Answers {
     usable.map(Answer::Record).collect()
 }
 
-fn missing_family(zone: &Zone, folded: &[u8]) -> Option<Answer> {
-    let name = zone.find(folded)?;
+fn missing_family(zone: &Zone, key: NameKey<'_>) -> Option<Answer> {
+    let name = zone.find(key)?;
     let lacking = ADDRESS_TYPES
         .iter()
         .any(|record_type| zone.denies(name, *record_type));

@@ -10,19 +10,19 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use crate::protocol::link::Family;
+use crate::protocol::name_map::NameMap;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
 use crate::wire::Name;
+use crate::wire::NameKey;
 use crate::wire::Nsec;
 use crate::wire::Rdata;
-use crate::wire::RdataRef;
 use crate::wire::Record;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
@@ -34,7 +34,7 @@ use crate::wire::TypeSet;
 pub(crate) struct Zone {
     names: BTreeMap<NameId, Owner>,
     records: BTreeMap<OwnId, Own>,
-    by_name: HashMap<Box<[u8]>, NameId>,
+    by_name: NameMap<NameId>,
     next_id: u64,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Owner {
     pub(crate) records: Vec<OwnId>,
     /// The pointers among them by their target: a service type may have a thousand, and nobody is
     /// to make us walk them by asking for something else.
-    pointers: HashMap<Box<[u8]>, OwnId>,
+    pointers: NameMap<OwnId>,
     /// All but the pointers.
     others: Vec<OwnId>,
     /// Records that wait behind this name.
@@ -133,9 +133,9 @@ impl Zone {
 
     /// Takes a draft back. Returns the record with what it was when nobody else here owns it.
     pub(crate) fn remove(&mut self, draft: &Draft) -> Option<(OwnId, Own)> {
-        let name = self.find(&draft.record.name.folded())?;
+        let name = self.find(draft.record.name.key())?;
         let gate = match &draft.gate {
-            Some(gate) => Some(self.find(&gate.folded())?),
+            Some(gate) => Some(self.find(gate.key())?),
             None => None,
         };
         let id = self.find_own(name, &draft.record)?;
@@ -160,14 +160,15 @@ impl Zone {
     /// Returns the record of ours that says the same as `record`, which is of `name`.
     pub(crate) fn find_own(&self, name: NameId, record: &Record) -> Option<OwnId> {
         if let Rdata::Ptr(target) = &record.rdata {
-            return self.find_pointer(name, &target.folded());
+            return self.find_pointer(name, target.key());
         }
         let mut held = self.owner(name).others.iter().copied();
         held.find(|id| self.get(*id).record.same_record(record))
     }
 
-    pub(crate) fn find(&self, folded: &[u8]) -> Option<NameId> {
-        self.by_name.get(folded).copied()
+    #[inline]
+    pub(crate) fn find(&self, key: NameKey<'_>) -> Option<NameId> {
+        self.by_name.get(key).copied()
     }
 
     pub(crate) fn get(&self, id: OwnId) -> &Own {
@@ -205,9 +206,9 @@ impl Zone {
 
     /// Returns the record of ours that says the same as one that was heard.
     pub(crate) fn find_same(&self, heard: &RecordRef<'_>) -> Option<OwnId> {
-        let name = self.find(&heard.name().folded())?;
-        if let RdataRef::Ptr(target) = heard.rdata() {
-            let id = self.find_pointer(name, &target.folded())?;
+        let name = self.find(heard.key())?;
+        if let Some(target) = heard.pointed_to() {
+            let id = self.find_pointer(name, target)?;
             return (self.get(id).record.class == heard.class()).then_some(id);
         }
         let mut held = self.owner(name).others.iter().copied();
@@ -418,8 +419,8 @@ impl Zone {
         }
     }
 
-    fn find_pointer(&self, name: NameId, folded: &[u8]) -> Option<OwnId> {
-        self.owner(name).pointers.get(folded).copied()
+    fn find_pointer(&self, name: NameId, target: NameKey<'_>) -> Option<OwnId> {
+        self.owner(name).pointers.get(target).copied()
     }
 
     fn put(&mut self, name: NameId, draft: &Draft) -> OwnId {
@@ -430,7 +431,7 @@ impl Zone {
         owner.records.push(id);
         match &record.rdata {
             Rdata::Ptr(target) => {
-                owner.pointers.insert(Box::from(&*target.folded()), id);
+                owner.pointers.insert(target.key(), target, id);
             }
             _ => owner.others.push(id),
         }
@@ -447,22 +448,21 @@ impl Zone {
     }
 
     fn intern(&mut self, name: &Name) -> NameId {
-        let folded = name.folded();
-        if let Some(id) = self.by_name.get(&*folded) {
-            return *id;
+        if let Some(id) = self.find(name.key()) {
+            return id;
         }
         let id = NameId(self.take_id());
         let owner = Owner {
             name: name.clone(),
             records: Vec::new(),
-            pointers: HashMap::new(),
+            pointers: NameMap::default(),
             others: Vec::new(),
             waiting: BTreeSet::new(),
             verified: false,
             nsec_multicast: [None; 2],
         };
         self.names.insert(id, owner);
-        self.by_name.insert(Box::from(&*folded), id);
+        self.by_name.insert(name.key(), name, id);
         id
     }
 
@@ -472,7 +472,7 @@ impl Zone {
         owner.records.retain(|held| *held != id);
         match &own.record.rdata {
             Rdata::Ptr(target) => {
-                owner.pointers.remove(&*target.folded());
+                owner.pointers.remove(target.key());
             }
             _ => owner.others.retain(|held| *held != id),
         }
@@ -484,8 +484,7 @@ impl Zone {
             return;
         };
         if owner.records.is_empty() && owner.waiting.is_empty() {
-            let folded = owner.name.folded();
-            self.by_name.remove(&*folded);
+            self.by_name.remove(owner.name.key());
             self.names.remove(&id);
         }
     }

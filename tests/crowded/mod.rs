@@ -204,11 +204,28 @@ pub(crate) fn question(asked: &str, record_type: RecordType) -> Said {
 /// Writes a response of so many bytes, of which every record's name goes through a hundred
 /// pointers.
 pub(crate) fn maze(bytes_max: usize) -> Said {
-    let mut bytes = vec![0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut writer = Writer::new();
+    writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
+    wander_on(writer.bytes(), bytes_max)
+}
+
+/// Writes a query of so many bytes for what nobody has, whose sender knows such records.
+pub(crate) fn maze_known(bytes_max: usize) -> Said {
+    let mut writer = Writer::new();
+    writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
+    let asked = name("nobody.local");
+    let asked = writer.question(&asked, RecordType::A, Class::IN, false);
+    asked.expect("one question is small");
+    wander_on(writer.bytes(), bytes_max)
+}
+
+/// Goes on with a message by answers whose names go through a hundred pointers.
+fn wander_on(begun: &[u8], bytes_max: usize) -> Said {
+    let mut bytes = begun.to_vec();
     // The first record is of a type that nobody knows, so that anything may stand in it.
     bytes.extend([0, 0xff, 0x00, 0, 1, 0, 0, 0, 120]);
-    let chain = 12 + 9 + 2;
     bytes.extend(u16::to_be_bytes(4 * HOPS));
+    let chain = u16::try_from(bytes.len()).expect("a few bytes");
     bytes.extend([1, b'a', 0, 0]);
     for hop in 1..HOPS {
         let before = 0xc000 | (chain + 4 * (hop - 1));

@@ -21,6 +21,7 @@ use crate::crowded::Said;
 use crate::crowded::TTL;
 use crate::crowded::announcement;
 use crate::crowded::maze;
+use crate::crowded::maze_known;
 use crate::crowded::question;
 
 /// Something to do so many times in a row.
@@ -57,7 +58,8 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("apply refresh", CACHED / RECORDS_EACH, refresh),
         Piece::new("apply new", 50, learn),
         Piece::new("apply irrelevant", 100, pass_over),
-        Piece::new("apply maze", 20, wander),
+        Piece::new("apply maze", 20, || wander(maze(1400))),
+        Piece::new("apply maze known", 20, || wander(maze_known(1400))),
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
         Piece::new("answer not ours", 100, answer_none),
@@ -123,8 +125,7 @@ fn pass_over() -> Work {
 }
 
 /// Hears of nothing, by names that are as long as they can be.
-fn wander() -> Work {
-    let maze = maze(1400);
+fn wander(maze: Said) -> Work {
     let mut crowded = Crowded::new(1, CACHED);
     Box::new(move |_| {
         crowded.pass(STEP);

@@ -98,7 +98,7 @@ impl LinkState {
         if any {
             let questions = &self.questions;
             self.cache
-                .retain(|name, held| questions.wants(&name.folded(), held));
+                .retain(|name, held| questions.wants(name.key(), held));
         }
         any
     }
@@ -145,7 +145,7 @@ impl LinkState {
     pub(crate) fn is_said(&self, owner: RegistrationId) -> bool {
         let mut drafts = self.drafts.get(&Some(owner)).into_iter().flatten();
         drafts.all(|draft| {
-            let name = self.zone.find(&draft.record.name.folded());
+            let name = self.zone.find(draft.record.name.key());
             let held = name.and_then(|name| self.zone.find_own(name, &draft.record));
             held.is_some_and(|id| self.zone.is_usable(id) && self.zone.get(id).announced)
         })
@@ -161,7 +161,7 @@ impl LinkState {
     fn claimed(&self, owner: Option<RegistrationId>) -> impl Iterator<Item = Option<NameId>> + '_ {
         let drafts = self.drafts.get(&owner).into_iter().flatten();
         let unique = drafts.filter(|draft| draft.ownership == Ownership::Unique);
-        unique.map(|draft| self.zone.find(&draft.record.name.folded()))
+        unique.map(|draft| self.zone.find(draft.record.name.key()))
     }
 
     /// Does what is due at the time of `tools`.
@@ -197,7 +197,7 @@ impl LinkState {
         let mut unique = self.zone.unique_at(name);
         let is_early = unique.any(|own| match &own.record.rdata {
             Rdata::Srv(srv) => {
-                let target = self.zone.find(&srv.target.folded());
+                let target = self.zone.find(srv.target.key());
                 target.is_some_and(|target| self.claims.contains(target))
             }
             _ => false,
