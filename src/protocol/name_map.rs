@@ -32,6 +32,22 @@ impl<V> NameMap<V> {
         alike.find(|(name, _)| key.is(name)).map(|(_, value)| value)
     }
 
+    /// Tells whether nothing here can be of this name, without looking at it.
+    ///
+    /// Where it is not so, something is, but for an accident that comes once in 2^54 times.
+    #[inline]
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        !self.buckets.contains_key(&key.digest().number())
+    }
+
+    /// Returns what may be kept by this name, without looking at it: nothing is missing, and by a
+    /// rare accident there is too much. It is for what does no harm then.
+    #[inline]
+    pub(crate) fn alike(&self, key: NameKey<'_>) -> impl Iterator<Item = &V> + use<'_, V> {
+        let bucket = self.buckets.get(&key.digest().number());
+        bucket.into_iter().flatten().map(|(_, value)| value)
+    }
+
     #[inline]
     pub(crate) fn get_mut(&mut self, key: NameKey<'_>) -> Option<&mut V> {
         let bucket = self.buckets.get_mut(&key.digest().number())?;
@@ -151,6 +167,9 @@ mod tests {
             [a, b, c].map(|key| map.get(key).copied()),
             [Some(1), Some(2), None]
         );
+        assert_eq!(map.alike(c).copied().collect::<Vec<_>>(), [1, 2]);
+        assert!(!map.lacks(c) && map.lacks(one.key()));
+        assert_eq!(map.alike(one.key()).count(), 0);
         assert_eq!(map.remove(c), None);
         assert_eq!(map.remove(a), Some(1));
         assert_eq!(

@@ -166,6 +166,12 @@ impl Zone {
         held.find(|id| self.get(*id).record.same_record(record))
     }
 
+    /// Tells whether nothing here is of a name, without looking at it.
+    #[inline]
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        self.by_name.lacks(key)
+    }
+
     #[inline]
     pub(crate) fn find(&self, key: NameKey<'_>) -> Option<NameId> {
         self.by_name.get(key).copied()

@@ -43,7 +43,7 @@ impl DigestedNames {
     }
 
     /// Returns the digest of the name at `at`, where a check has found one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn digest(&mut self, message: &[u8], at: u16) -> NameDigest {
         // Most names are a pointer to one that stands in the message already.
         let place = usize::from(at);
@@ -58,6 +58,7 @@ impl DigestedNames {
     }
 
     /// Goes along a name up to what is known of it, and all the way back.
+    #[inline(never)]
     fn find_out(&mut self, message: &[u8], at: u16) -> NameDigest {
         let start = self.places.len();
         let mut next = at;

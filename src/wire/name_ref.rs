@@ -114,11 +114,14 @@ impl<'m> NameRef<'m> {
             if ours != theirs && !ours.eq_ignore_ascii_case(theirs) {
                 return None;
             }
-            if self.message[at] == 0 {
-                return after.strip_prefix(&[0]);
-            }
             rest = after;
-            at = follow(self.message, at);
+            // A pointer may lead to the next.
+            while self.message[at] >= POINTER {
+                at = follow(self.message, at);
+            }
+            if self.message[at] == 0 {
+                return rest.strip_prefix(&[0]);
+            }
         }
     }
 

@@ -32,6 +32,12 @@ impl Index {
         self.by_name.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// Tells whether there is surely nothing of a name, without looking at it.
+    #[inline]
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        self.by_name.lacks(key)
+    }
+
     /// Returns the places of the records that have this digest.
     pub(crate) fn with_digest(&self, digest: RecordDigest) -> &[u32] {
         self.by_digest

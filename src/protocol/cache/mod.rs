@@ -68,6 +68,14 @@ pub(crate) enum Applied {
     Refused,
 }
 
+/// What came of looking for a record that was heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sought {
+    /// Where it stands, if it is known.
+    pub(crate) place: Option<u32>,
+    digest: RecordDigest,
+}
+
 /// A record whose time is over, and the place that it had.
 #[derive(Debug)]
 pub(crate) struct Expired {
@@ -106,18 +114,19 @@ impl Cache {
         self.records.len()
     }
 
-    /// Takes in one record of a response. What it flushes is left to [`flush`](Self::flush), when
+    /// Takes in one record of a response, which was just [sought](Self::seek). What it flushes is left to [`flush`](Self::flush), when
     /// the whole message is in.
     pub(crate) fn apply(
         &mut self,
         received: Instant,
         source: IpAddr,
         heard: &RecordRef<'_>,
+        sought: Sought,
         chance: &mut Chance,
     ) -> Applied {
-        let (key, digest) = (heard.key(), self.digest_heard(heard));
+        let key = heard.key();
         let goodbye = heard.ttl().0 == 0;
-        let Some(place) = self.place_of(digest, heard) else {
+        let Some(place) = sought.place else {
             if goodbye {
                 return Applied::Nothing;
             }
@@ -128,7 +137,7 @@ impl Cache {
             let record = heard.to_record();
             let cached = Cached::new(record, self.arrivals, received, source, jitter);
             return match self.leases.take(cached.bytes()) {
-                Ok(()) => Applied::New(self.insert(key, digest, cached)),
+                Ok(()) => Applied::New(self.insert(key, sought.digest, cached)),
                 Err(_) => Applied::Refused,
             };
         };
@@ -226,9 +235,9 @@ impl Cache {
             .filter(move |(_, cached)| answers(cached.record().record_type(), record_type))
     }
 
-    /// Tells whether anything is held of this name.
-    pub(crate) fn has_name(&self, key: NameKey<'_>) -> bool {
-        !self.index.at(key).is_empty()
+    /// Tells whether surely nothing is held of a name, without looking at it.
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        self.index.lacks(key)
     }
 
     /// Tells whether anything of this name and type is held. A name that a great many records stand
@@ -241,8 +250,14 @@ impl Cache {
 
     /// Returns the place of a record that says the same as one in a message.
     pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<u32> {
-        let digest = self.digest_heard(heard);
-        self.place_of(digest, heard)
+        self.seek(heard).place
+    }
+
+    /// Looks for a record that says the same as one in a message.
+    pub(crate) fn seek(&mut self, heard: &RecordRef<'_>) -> Sought {
+        let digest = RecordDigest::of_heard(heard, &mut self.rdata);
+        let place = self.place_of(digest, heard);
+        Sought { place, digest }
     }
 
     /// Returns the place of a record that says the same.
@@ -387,10 +402,6 @@ impl Cache {
             };
             denied && record_type != RecordType::ANY && !cached.is_leaving()
         })
-    }
-
-    fn digest_heard(&mut self, heard: &RecordRef<'_>) -> RecordDigest {
-        RecordDigest::of_heard(heard, &mut self.rdata)
     }
 
     fn place_of(&self, digest: RecordDigest, heard: &RecordRef<'_>) -> Option<u32> {

@@ -57,14 +57,15 @@ impl Engine {
             return;
         }
         let key = heard.key();
-        if state.cache.has_name(key) {
+        if !state.cache.lacks(key) {
             heed.held.insert(n);
+        } else if !state.questions.may_want(key, record_type) {
+            return;
         }
-        if !state.questions.wants(key, record_type) {
-            let held = heed.held.contains(n);
+        let sought = state.cache.seek(heard);
+        if sought.place.is_none() && !state.questions.wants(key, record_type) {
             let unique = heard.cache_flush() && record_type != RecordType::PTR;
-            let of_held_set = unique && state.cache.has_set(key, record_type);
-            if !held || !of_held_set && state.cache.find(heard).is_none() {
+            if !unique || !heed.held.contains(n) || !state.cache.has_set(key, record_type) {
                 return;
             }
         }
@@ -72,9 +73,9 @@ impl Engine {
         let now = self.tools.now;
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
-        let mut applied = state.cache.apply(now, source, heard, chance);
+        let mut applied = state.cache.apply(now, source, heard, sought, chance);
         if applied == Applied::Refused && state.drop_unwanted() {
-            applied = state.cache.apply(now, source, heard, chance);
+            applied = state.cache.apply(now, source, heard, sought, chance);
         }
         match applied {
             Applied::New(place) | Applied::Rescued(place) => {

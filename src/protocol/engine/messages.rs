@@ -24,8 +24,8 @@ enum Origin {
     Own,
 }
 
-/// Why a response is looked at more closely. Most on a busy link are not, and cost one look at the digest
-/// of each name.
+/// Why a response is looked at more closely. Most on a busy link are not, and cost one look at the
+/// digest of each name.
 #[derive(Clone, Copy, Debug, Default)]
 struct Concern {
     /// It speaks of a name of ours.
@@ -118,10 +118,10 @@ impl Concern {
                 break;
             }
             let key = record.key();
-            concern.owned |= state.zone.find(key).is_some();
+            concern.owned |= !state.zone.lacks(key);
             concern.wanted = concern.wanted
-                || state.cache.has_name(key)
-                || state.questions.wants(key, record.record_type());
+                || !state.cache.lacks(key)
+                || state.questions.may_want(key, record.record_type());
         }
         concern
     }

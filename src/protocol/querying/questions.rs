@@ -212,10 +212,14 @@ impl Questions {
 
     /// Tells whether anybody here wants a record of this name and type.
     pub(crate) fn wants(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
-        self.at(key).any(|question| {
-            let open = question.is_watched() || question.until.is_some();
-            open && is_wanted(record_type, question.record_type)
-        })
+        let mut held = self.at(key);
+        held.any(|question| question.is_open_for(record_type))
+    }
+
+    /// Tells whether anybody here may want such a record, without looking at the name.
+    pub(crate) fn may_want(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        let mut alike = self.by_name.alike(key).flatten();
+        alike.any(|place| self.get(*place).is_open_for(record_type))
     }
 
     /// Returns all who want records of this name and type for themselves.
@@ -239,9 +243,9 @@ impl Questions {
     }
 
     /// Makes sure that the questions which a cached record answers are looked at when it wants a
-    /// refresh.
+    /// refresh. They are found by the digest alone: to be looked at too early does no harm.
     pub(crate) fn refresh_by(&mut self, key: NameKey<'_>, record_type: RecordType, due: Instant) {
-        for place in self.by_name.get(key).into_iter().flatten() {
+        for place in self.by_name.alike(key).flatten() {
             let question = self.slab.get(*place).expect("indexed places are filled");
             if is_wanted(record_type, question.record_type) {
                 self.timers.set_no_later(*place, due);
@@ -428,6 +432,12 @@ impl Question {
     /// Returns until when it is kept without a watcher.
     fn end(&self) -> Option<Instant> {
         self.until.max(self.schedule.earliest())
+    }
+
+    /// Tells whether it is open, and a record of this type matters to it.
+    fn is_open_for(&self, held: RecordType) -> bool {
+        let open = self.is_watched() || self.until.is_some();
+        open && is_wanted(held, self.record_type)
     }
 
     fn is_watched(&self) -> bool {
