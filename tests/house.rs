@@ -581,6 +581,15 @@ mod tests {
     }
 
     #[test]
+    fn what_decides_nothing_may_be_chance_where_the_house_says_so() {
+        let secret = "let secret = std::hash::RandomState::new();";
+
+        assert_eq!(faults("src/wire/digest.rs", secret), NONE);
+        assert_eq!(faults("src/wire/name.rs", secret).len(), 1);
+        assert_eq!(faults("src/wire/digest.rs", "Instant::now()").len(), 1);
+    }
+
+    #[test]
     fn unwrap_is_for_tests() {
         let code = "fn f() { g().unwrap(); }\n";
         let tests = format!("fn f() {{}}\n\n#[cfg(test)]\nmod tests {{\n    {code}}}\n");

@@ -21,6 +21,7 @@ use crate::crowded::Said;
 use crate::crowded::TTL;
 use crate::crowded::announcement;
 use crate::crowded::maze;
+use crate::crowded::maze_home;
 use crate::crowded::maze_known;
 use crate::crowded::question;
 
@@ -60,6 +61,7 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("apply irrelevant", 100, pass_over),
         Piece::new("apply maze", 20, || wander(maze(1400))),
         Piece::new("apply maze known", 20, || wander(maze_known(1400))),
+        Piece::new("apply maze home", 20, || wander(maze_home(1400))),
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
         Piece::new("answer not ours", 100, answer_none),
@@ -124,7 +126,7 @@ fn pass_over() -> Work {
     })
 }
 
-/// Hears of nothing, by names that are as long as they can be.
+/// Hears of nothing new, by names that are as long as they can be.
 fn wander(maze: Said) -> Work {
     let mut crowded = Crowded::new(1, CACHED);
     Box::new(move |_| {

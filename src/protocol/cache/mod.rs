@@ -114,8 +114,9 @@ impl Cache {
         self.records.len()
     }
 
-    /// Takes in one record of a response, which was just [sought](Self::seek). What it flushes is left to [`flush`](Self::flush), when
-    /// the whole message is in.
+    /// Takes in one record of a response, which was just [sought](Self::seek).
+    ///
+    /// What it flushes is left to [`flush`](Self::flush), when the whole message is in.
     pub(crate) fn apply(
         &mut self,
         received: Instant,

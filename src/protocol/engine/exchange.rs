@@ -189,10 +189,11 @@ impl Exchange {
 impl Former {
     /// Tells whether a record that was heard is one that we said lately.
     pub(crate) fn holds(&self, heard: &RecordRef<'_>, now: Instant) -> bool {
+        let (name, rdata) = (heard.key(), heard.rdata());
         let lately = |said: Instant| now.saturating_duration_since(said) < FORMER_WINDOW;
-        self.records.iter().any(|(record, until)| {
-            lately(*until) && heard.name() == record.name && heard.rdata() == record.rdata
-        })
+        self.records
+            .iter()
+            .any(|(record, until)| lately(*until) && rdata == record.rdata && name.is(&record.name))
     }
 
     fn remember(&mut self, record: Record, until: Instant) {

@@ -240,6 +240,39 @@ mod tests {
     }
 
     #[test]
+    fn nobody_goes_through_a_maze_that_our_own_pointers_are_said_to_lead_to() {
+        let now = Instant::now();
+        let mut engine = busy_engine(now);
+        // A query for what is published here, by whom "_ipp._tcp.local" is known to lead elsewhere.
+        let mut bytes = vec![0; 12];
+        bytes[5] = 1;
+        bytes.extend(b"\x04_ipp\x04_tcp\x05local\0\0\x0c\0\x01");
+        let end = append_chain(&mut bytes);
+        for _ in 1..RECORDS {
+            bytes.extend([0xC0, 12, 0, 12, 0, 1, 0, 0, 17, 148, 0, 2]);
+            bytes.extend((0xC000 | end).to_be_bytes());
+        }
+        bytes[6..8].copy_from_slice(&RECORDS.to_be_bytes());
+        let mut room = bytes.clone();
+        let mut frame = Frame::new(&mut room);
+        frame.received(bytes.len());
+        frame.check(&mut CheckedNames::new()).unwrap();
+        let message = frame.message().unwrap();
+        assert_eq!(message.answers().len(), usize::from(RECORDS));
+        let arrival = Arrival {
+            link: LINK,
+            source: SocketAddr::from(([10, 0, 0, 9], MDNS_PORT)),
+            destination: GROUP_V4.into(),
+        };
+
+        let before = pointers_followed();
+        engine.handle_message(now, &arrival, &message);
+
+        let of_owners = pointers_followed() - before;
+        assert!(of_owners <= usize::from(RECORDS), "{of_owners}");
+    }
+
+    #[test]
     fn a_name_that_is_known_is_found_at_the_end_of_a_maze() {
         let now = Instant::now();
         let mut engine = busy_engine(now);
@@ -282,7 +315,19 @@ mod tests {
     fn maze(flags: u8, section: usize) -> Vec<u8> {
         let mut bytes = vec![0, 0, flags, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         bytes.extend(b"\x01x\0\0\x01\0\x01");
-        // The first record is of a type that nobody knows, so that anything may stand in it.
+        let end = append_chain(&mut bytes);
+        for _ in 1..RECORDS {
+            bytes.extend((0xC000 | end).to_be_bytes());
+            bytes.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 1]);
+        }
+        bytes[6 + 2 * section..][..2].copy_from_slice(&RECORDS.to_be_bytes());
+        bytes
+    }
+
+    /// Appends a record whose rdata is a chain of labels and pointers, and returns where its
+    /// longest name begins.
+    fn append_chain(bytes: &mut Vec<u8>) -> u16 {
+        // Of a type that nobody knows, so that anything may stand in it.
         let hops = 126_u16;
         bytes.extend([0, 0xff, 0, 0, 1, 0, 0, 0, 120]);
         bytes.extend((4 * hops).to_be_bytes());
@@ -294,13 +339,7 @@ mod tests {
             bytes.extend((0xC000 | before).to_be_bytes());
             before = at;
         }
-        let records = 60_u16;
-        for _ in 1..records {
-            bytes.extend((0xC000 | before).to_be_bytes());
-            bytes.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 1]);
-        }
-        bytes[6 + 2 * section..][..2].copy_from_slice(&records.to_be_bytes());
-        bytes
+        before
     }
 
     /// A message of questions, each of which asks for a child of the name before.
@@ -319,6 +358,9 @@ mod tests {
         }
         bytes
     }
+
+    /// Records of a maze.
+    const RECORDS: u16 = 60;
 
     const LINK: LinkId = LinkId(2);
     const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
