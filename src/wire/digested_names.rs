@@ -1,8 +1,8 @@
 //! The digests of names in a message, each label of which is looked at once.
 //!
-//! Read [RFC 1035 §4.1.4](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.4) first. Eight hundred
-//! records may all point at the end of the longest chain that fits in a message. So the digest of
-//! what begins at a place is remembered for every place on the way.
+//! Read [RFC 1035 §4.1.4](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.4) first. Eight
+//! hundred records may all point at the end of the longest chain that fits in a message. So the
+//! digest of what begins at a place is remembered for every place on the way.
 //!
 //! Not here: what a digest is ([`digest`](super::digest)), and whether there is a name at all
 //! ([`checked_names`](super::checked_names)).
