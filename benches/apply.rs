@@ -50,6 +50,16 @@ fn irrelevant(bencher: Bencher<'_, '_>, records: usize) {
     hear_in_turn(bencher, &mut Crowded::new(1, records), &foreign);
 }
 
+/// As many names as fit a packet, through as many pointers as a name can have, that nobody knows.
+#[divan::bench(args = HELD, sample_count = SAMPLES, sample_size = MESSAGES)]
+fn maze(bencher: Bencher<'_, '_>, records: usize) {
+    hear_in_turn(
+        bencher,
+        &mut Crowded::new(1, records),
+        &[crowded::maze(1400)],
+    );
+}
+
 /// Neighbours that come and go: it is measured how they come.
 #[divan::bench(args = HELD, sample_count = SAMPLES, sample_size = MESSAGES)]
 fn new(bencher: Bencher<'_, '_>, records: usize) {

@@ -16,7 +16,8 @@ use hickory_proto::op::Message as HickoryMessage;
 use hickory_proto::rr::{Name as HickoryName, RData};
 
 use beacon::wire::{
-    Index, Message, NameRef, RdataRef, Record, RecordType, Section, SrvTargets, Strings, Writer,
+    CheckedNames, Frame, Index, Message, NameRef, RdataRef, Record, RecordType, Section,
+    SrvTargets, Strings, Writer,
 };
 
 #[path = "../tests/support/corpus.rs"]
@@ -62,6 +63,20 @@ fn read_beacon(bencher: Bencher<'_, '_>, name: &str) {
     bencher
         .counter(BytesCount::new(bytes.len()))
         .bench_local(|| read_ours(black_box(&bytes), &mut index));
+}
+
+/// What is done to every packet before anybody looks at it, by the readers: it is checked, and its
+/// names are digested.
+#[divan::bench(args = SAMPLES)]
+fn check_beacon(bencher: Bencher<'_, '_>, name: &str) {
+    let mut bytes = corpus::sample(name);
+    let len = bytes.len();
+    let mut names = CheckedNames::new();
+    let mut frame = Frame::new(&mut bytes);
+    bencher.counter(BytesCount::new(len)).bench_local(|| {
+        frame.received(len);
+        frame.check(&mut names).is_ok()
+    });
 }
 
 #[divan::bench(args = SAMPLES)]

@@ -70,6 +70,12 @@ const IMPURE_WORDS: &[&str] = &[
     "socket2::",
 ];
 
+/// What is said in a pure room all the same, because no input and no output of it depends on it.
+const HARMLESS: &[(&str, &str)] = &[
+    // The secret of digests: how fast a name is found, and never which.
+    ("wire/digest", "RandomState"),
+];
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
@@ -203,7 +209,9 @@ fn check_production_code(source: &Source, faults: &mut Faults) {
         if !PURE_ROOMS.contains(&room) {
             continue;
         }
-        for word in IMPURE_WORDS.iter().filter(|word| has_word(code, word)) {
+        let harmless = |word: &str| HARMLESS.contains(&(source.module.join("/").as_str(), word));
+        let impure = IMPURE_WORDS.iter().filter(|word| !harmless(word));
+        for word in impure.filter(|word| has_word(code, word)) {
             let text = format!("`{word}` in the pure room `{room}`: take it as an argument");
             faults.add(number, text);
         }
@@ -570,6 +578,15 @@ mod tests {
         }
         let pure = "let elapsed = now - start; operand::add(eprint_length); // Instant::now";
         assert_eq!(faults("src/protocol/cache/mod.rs", pure), NONE);
+    }
+
+    #[test]
+    fn what_decides_nothing_may_be_chance_where_the_house_says_so() {
+        let secret = "let secret = std::hash::RandomState::new();";
+
+        assert_eq!(faults("src/wire/digest.rs", secret), NONE);
+        assert_eq!(faults("src/wire/name.rs", secret).len(), 1);
+        assert_eq!(faults("src/wire/digest.rs", "Instant::now()").len(), 1);
     }
 
     #[test]

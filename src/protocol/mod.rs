@@ -12,7 +12,7 @@
 //! - `registry`, `record_set`, `zone`: what we own, as registered and as it stands on one link
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `deadlines`, `slab`, `chance`: small tools
+//! - `timers`, `deadlines`, `slab`, `name_map`, `chance`: small tools
 
 mod budgets;
 mod cache;
@@ -23,6 +23,7 @@ mod engine;
 mod event;
 mod ledger;
 mod link;
+mod name_map;
 mod outbox;
 mod pack;
 mod querying;

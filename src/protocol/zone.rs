@@ -9,7 +9,6 @@
 //! ([`responding`](crate::protocol::responding)).
 
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,13 +17,13 @@ use smallvec::SmallVec;
 use crate::protocol::ledger::Id;
 use crate::protocol::ledger::Ledger;
 use crate::protocol::link::Family;
+use crate::protocol::name_map::NameMap;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
 use crate::wire::Name;
-use crate::wire::NameRef;
+use crate::wire::NameKey;
 use crate::wire::Nsec;
 use crate::wire::Rdata;
-use crate::wire::RdataRef;
 use crate::wire::Record;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
@@ -36,9 +35,9 @@ use crate::wire::TypeSet;
 pub(crate) struct Zone {
     names: Ledger<NameId, Owner>,
     records: Ledger<OwnId, Own>,
-    by_name: HashMap<Box<[u8]>, NameId>,
+    by_name: NameMap<NameId>,
     /// The pointers and SRV records by the name that they lead to, be it here or not.
-    leading_to: HashMap<Box<[u8]>, BTreeSet<OwnId>>,
+    leading_to: NameMap<BTreeSet<OwnId>>,
     version: Version,
 }
 
@@ -115,7 +114,7 @@ pub(crate) struct Owner {
     pub(crate) records: Vec<OwnId>,
     /// The pointers among them by their target: a service type may have a thousand, and nobody is
     /// to make us walk them by asking for something else.
-    pointers: HashMap<Box<[u8]>, OwnId>,
+    pointers: NameMap<OwnId>,
     /// All but the pointers.
     others: Vec<OwnId>,
     /// Records that wait behind this name.
@@ -149,9 +148,9 @@ impl Zone {
     /// Takes a draft back. Returns the record with what it was when nobody else here owns it.
     pub(crate) fn remove(&mut self, draft: &Draft) -> Option<(OwnId, Own)> {
         self.version.0 += 1;
-        let name = self.find(&draft.record.name.folded())?;
+        let name = self.find(draft.record.name.key())?;
         let gate = match &draft.gate {
-            Some(gate) => Some(self.find(&gate.folded())?),
+            Some(gate) => Some(self.find(gate.key())?),
             None => None,
         };
         let id = self.find_own(name, &draft.record)?;
@@ -176,7 +175,7 @@ impl Zone {
     /// Returns the record of ours that says the same as `record`, which is of `name`.
     pub(crate) fn find_own(&self, name: NameId, record: &Record) -> Option<OwnId> {
         if let Rdata::Ptr(target) = &record.rdata {
-            return self.find_pointer(name, &target.folded());
+            return self.find_pointer(name, target.key());
         }
         let mut held = self.owner(name).others.iter().copied();
         held.find(|id| self.get(*id).record.same_record(record))
@@ -186,8 +185,15 @@ impl Zone {
         self.version
     }
 
-    pub(crate) fn find(&self, folded: &[u8]) -> Option<NameId> {
-        self.by_name.get(folded).copied()
+    /// Tells whether nothing here is of a name, without looking at it.
+    #[inline]
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        self.by_name.lacks(key)
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: NameKey<'_>) -> Option<NameId> {
+        self.by_name.get(key).copied()
     }
 
     pub(crate) fn get(&self, id: OwnId) -> &Own {
@@ -225,9 +231,9 @@ impl Zone {
 
     /// Returns the record of ours that says the same as one that was heard.
     pub(crate) fn find_same(&self, heard: &RecordRef<'_>) -> Option<OwnId> {
-        let name = self.find(&heard.name().folded())?;
-        if let RdataRef::Ptr(target) = heard.rdata() {
-            let id = self.find_pointer(name, &target.folded())?;
+        let name = self.find(heard.key())?;
+        if let Some(target) = heard.pointed_to() {
+            let id = self.find_pointer(name, target)?;
             return (self.get(id).record.class == heard.class()).then_some(id);
         }
         let mut held = self.owner(name).others.iter().copied();
@@ -443,20 +449,20 @@ impl Zone {
         }
     }
 
-    fn find_pointer(&self, name: NameId, folded: &[u8]) -> Option<OwnId> {
-        self.owner(name).pointers.get(folded).copied()
+    fn find_pointer(&self, name: NameId, target: NameKey<'_>) -> Option<OwnId> {
+        self.owner(name).pointers.get(target).copied()
     }
 
     fn put(&mut self, name: NameId, draft: &Draft) -> OwnId {
         let mut record = draft.record.clone();
         record.cache_flush = draft.ownership != Ownership::Shared;
-        let target = leads_to(&record).map(|target| Box::from(&*target.folded()));
+        let target = leads_to(&record).cloned();
         let is_pointer = record.record_type() == RecordType::PTR;
         let id = self.records.insert(Own {
             record,
             ownership: draft.ownership,
             name,
-            target: target.as_ref().and_then(|folded| self.find(folded)),
+            target: target.as_ref().and_then(|target| self.find(target.key())),
             gates: SmallVec::new(),
             multicast: [None; 2],
             announced: false,
@@ -464,39 +470,39 @@ impl Zone {
         let owner = self.owner_mut(name);
         owner.records.push(id);
         match &target {
-            Some(folded) if is_pointer => {
-                owner.pointers.insert(folded.clone(), id);
+            Some(target) if is_pointer => {
+                owner.pointers.insert(target.key(), target, id);
             }
             _ => owner.others.push(id),
         }
-        if let Some(folded) = target {
-            self.leading_to.entry(folded).or_default().insert(id);
+        if let Some(target) = target {
+            let leading = self.leading_to.or_default(target.key(), &target);
+            leading.insert(id);
         }
         id
     }
 
     fn intern(&mut self, name: &Name) -> NameId {
-        let folded = name.folded();
-        if let Some(id) = self.by_name.get(&*folded) {
-            return *id;
+        if let Some(id) = self.find(name.key()) {
+            return id;
         }
         let id = self.names.insert(Owner {
             name: name.clone(),
             records: Vec::new(),
-            pointers: HashMap::new(),
+            pointers: NameMap::default(),
             others: Vec::new(),
             waiting: BTreeSet::new(),
             verified: false,
             nsec_multicast: [None; 2],
         });
-        self.by_name.insert(Box::from(&*folded), id);
-        self.set_target(&folded, Some(id));
+        self.by_name.insert(name.key(), name, id);
+        self.set_target(name.key(), Some(id));
         id
     }
 
     /// Tells the records that lead to a name that it is here, or gone.
-    fn set_target(&mut self, folded: &[u8], target: Option<NameId>) {
-        for id in self.leading_to.get(folded).into_iter().flatten() {
+    fn set_target(&mut self, key: NameKey<'_>, target: Option<NameId>) {
+        for id in self.leading_to.get(key).into_iter().flatten() {
             if let Some(own) = self.records.get_mut(*id) {
                 own.target = target;
             }
@@ -505,28 +511,28 @@ impl Zone {
 
     fn take(&mut self, id: OwnId) -> Own {
         let own = self.records.remove(id).expect("found just before");
-        let target = leads_to(&own.record).map(NameRef::folded);
+        let target = leads_to(&own.record).cloned();
         let owner = self.owner_mut(own.name);
         owner.records.retain(|held| *held != id);
         match &target {
-            Some(folded) if own.record.record_type() == RecordType::PTR => {
-                owner.pointers.remove(&**folded);
+            Some(target) if own.record.record_type() == RecordType::PTR => {
+                owner.pointers.remove(target.key());
             }
             _ => owner.others.retain(|held| *held != id),
         }
-        if let Some(folded) = target {
-            self.forget_leading(&folded, id);
+        if let Some(target) = target {
+            self.forget_leading(target.key(), id);
         }
         own
     }
 
-    fn forget_leading(&mut self, folded: &[u8], id: OwnId) {
-        let Some(leading) = self.leading_to.get_mut(folded) else {
+    fn forget_leading(&mut self, key: NameKey<'_>, id: OwnId) {
+        let Some(leading) = self.leading_to.get_mut(key) else {
             return;
         };
         leading.remove(&id);
         if leading.is_empty() {
-            self.leading_to.remove(folded);
+            self.leading_to.remove(key);
         }
     }
 
@@ -535,10 +541,10 @@ impl Zone {
             return;
         };
         if owner.records.is_empty() && owner.waiting.is_empty() {
-            let folded = owner.name.folded();
-            self.by_name.remove(&*folded);
+            let name = owner.name.clone();
+            self.by_name.remove(name.key());
             self.names.remove(id);
-            self.set_target(&folded, None);
+            self.set_target(name.key(), None);
         }
     }
 }
@@ -571,10 +577,10 @@ impl Id for OwnId {
 }
 
 /// Returns where a pointer or an SRV record leads.
-fn leads_to(record: &Record) -> Option<NameRef<'_>> {
+fn leads_to(record: &Record) -> Option<&Name> {
     match &record.rdata {
-        Rdata::Ptr(target) => Some(target.view()),
-        Rdata::Srv(srv) => Some(srv.target.view()),
+        Rdata::Ptr(target) => Some(target),
+        Rdata::Srv(srv) => Some(&srv.target),
         _ => None,
     }
 }

@@ -10,13 +10,14 @@
 
 use std::fmt;
 
+use crate::wire::digested_names::DigestedNames;
 use crate::wire::error::{Fault, ParseError};
 use crate::wire::index::MESSAGE_BYTES_MAX;
 use crate::wire::name::Name;
 use crate::wire::name_ref::POINTER;
 
-/// What was found out about the names of one message while it was checked, so that none of them is
-/// read twice.
+/// What was found out about the names of one message while it was checked and digested, so that
+/// none of them is read twice.
 ///
 /// Whoever checks message after message keeps one of these and hands it to
 /// [`Frame::check`](super::Frame::check) each time: it makes room for the largest message once.
@@ -39,6 +40,8 @@ pub struct CheckedNames {
     known: Box<[Known]>,
     /// From where on nothing is known, so that forgetting costs no more than remembering did.
     known_end: usize,
+    /// The digests of names that were found to be good.
+    pub(super) digested: DigestedNames,
     /// How many labels and pointers were looked at, for the test that reading is linear.
     #[cfg(test)]
     pub(super) steps: usize,
@@ -51,6 +54,7 @@ impl CheckedNames {
         CheckedNames {
             known: vec![Known::NOTHING; MESSAGE_BYTES_MAX].into_boxed_slice(),
             known_end: 0,
+            digested: DigestedNames::new(),
             #[cfg(test)]
             steps: 0,
         }
@@ -60,6 +64,7 @@ impl CheckedNames {
     pub(super) fn forget(&mut self) {
         self.known[..self.known_end].fill(Known::NOTHING);
         self.known_end = 0;
+        self.digested.forget();
     }
 
     /// Checks the name at `at` and returns where its bytes there end, which must be before `limit`.

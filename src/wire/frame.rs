@@ -78,11 +78,16 @@ impl<'b> Frame<'b> {
     /// Checks what was received; a frame lends a message only after that. What `names` knew before
     /// does not matter: one for each thread that checks is enough.
     ///
+    /// It also makes the digests by which the names are looked up, so that whoever looks them up
+    /// need not; those of a message that was read without a frame are made again each time.
+    ///
     /// # Errors
     ///
     /// As for [`Message::read`].
     pub fn check(&mut self, names: &mut CheckedNames) -> Result<(), ParseError> {
-        self.contents.build(&self.bytes[..self.len], names)?;
+        let bytes = &self.bytes[..self.len];
+        self.contents.build(bytes, names)?;
+        self.contents.digest(bytes, &mut names.digested);
         self.checked = true;
         Ok(())
     }

@@ -10,10 +10,13 @@
 use std::ops::Range;
 
 use crate::wire::checked_names::CheckedNames;
+use crate::wire::digest::NameDigest;
+use crate::wire::digested_names::DigestedNames;
 use crate::wire::error::{Fault, ParseError};
 use crate::wire::header::HEADER_BYTES;
 use crate::wire::layout::{self, Piece};
 use crate::wire::record::Section;
+use crate::wire::record_digest::target_in_rdata;
 use crate::wire::types::RecordType;
 
 /// Largest message accepted, in bytes; what may be sent is smaller by the headers of IP and UDP.
@@ -69,6 +72,9 @@ pub(super) struct Contents {
     questions: Vec<Entry>,
     /// Those that can be read, of all sections.
     records: Vec<Entry>,
+    /// What the names of each question, and then of each record, are looked up by, if somebody made
+    /// that out.
+    digests: Vec<Digests>,
     /// Where in `records` each section ends.
     section_ends: [usize; 3],
     /// How many records were claimed and cannot be read.
@@ -99,6 +105,35 @@ impl Contents {
             message,
         }
         .read()
+    }
+
+    /// Digests the names of a message that was found to be good.
+    pub(super) fn digest(&mut self, message: &[u8], names: &mut DigestedNames) {
+        let questions = self.questions.iter().map(|entry| Digests {
+            name: names.digest(message, entry.name),
+            target: NameDigest::UNKNOWN,
+        });
+        self.digests.extend(questions);
+        let records = self.records.iter().map(|entry| Digests {
+            name: names.digest(message, entry.name),
+            target: match entry.target(message) {
+                Some(at) => names.digest(message, at),
+                None => NameDigest::UNKNOWN,
+            },
+        });
+        self.digests.extend(records);
+    }
+
+    /// Returns the digests of a question's name.
+    #[inline]
+    pub(super) fn question_digests(&self, at: usize) -> Digests {
+        self.digests.get(at).copied().unwrap_or_default()
+    }
+
+    /// Returns the digests of a record's names.
+    #[inline]
+    pub(super) fn record_digests(&self, at: usize) -> Digests {
+        self.question_digests(self.questions.len() + at)
     }
 
     #[inline]
@@ -143,6 +178,7 @@ impl Contents {
         Contents {
             questions: Vec::with_capacity(QUESTIONS_MOST),
             records: Vec::with_capacity(RECORDS_MOST),
+            digests: Vec::with_capacity(QUESTIONS_MOST + RECORDS_MOST),
             ..Contents::default()
         }
     }
@@ -156,6 +192,7 @@ impl Contents {
     fn clear(&mut self) {
         self.questions.clear();
         self.records.clear();
+        self.digests.clear();
         self.section_ends = [0; 3];
         self.skipped = 0;
         self.first_fault = None;
@@ -302,6 +339,23 @@ impl Entry {
     fn record_type(self, message: &[u8]) -> RecordType {
         RecordType(read_u16(message, usize::from(self.fields)))
     }
+
+    /// Returns where the name begins that a record's rdata ends with, or leads to, if it is of one
+    /// of the types whose digest takes it from there.
+    fn target(self, message: &[u8]) -> Option<u16> {
+        let in_rdata = target_in_rdata(self.record_type(message))?;
+        let fields = u16::try_from(RECORD_FIELDS_BYTES).expect("ten");
+        Some(self.fields + fields + in_rdata)
+    }
+}
+
+/// What the names of a question or record are looked up by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Digests {
+    /// Its own.
+    pub(super) name: NameDigest,
+    /// The one in its rdata, of those types that have one that matters.
+    pub(super) target: NameDigest,
 }
 
 /// Reads two bytes at a place that was checked.
@@ -584,7 +638,10 @@ mod tests {
         assert!(bytes.len() <= MESSAGE_BYTES_MAX);
         let mut index = Index::new();
         let _ = index.build(bytes);
-        index.names.steps.div_ceil(bytes.len())
+        let Index { contents, names } = &mut index;
+        contents.digest(bytes, &mut names.digested);
+        assert!(names.digested.steps <= bytes.len(), "no place twice");
+        names.steps.div_ceil(bytes.len())
     }
 
     /// Most steps a byte: one for a label in its own place, two behind a pointer.

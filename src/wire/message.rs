@@ -165,8 +165,13 @@ impl<'m> Iterator for Questions<'m> {
 
     #[inline]
     fn next(&mut self) -> Option<QuestionRef<'m>> {
-        let entry = self.message.contents.questions()[self.range.next()?];
-        Some(QuestionRef::checked(self.message.bytes, entry))
+        let at = self.range.next()?;
+        let contents = self.message.contents;
+        Some(QuestionRef::checked(
+            self.message.bytes,
+            contents.questions()[at],
+            contents.question_digests(at),
+        ))
     }
 
     #[inline]
@@ -203,11 +208,11 @@ impl<'m> Iterator for Records<'m> {
     fn next(&mut self) -> Option<RecordRef<'m>> {
         let at = self.range.next()?;
         let contents = self.message.contents;
-        let entry = contents.records()[at];
         Some(RecordRef::checked(
             self.message.bytes,
-            entry,
+            contents.records()[at],
             contents.section_of(at),
+            contents.record_digests(at),
         ))
     }
 

@@ -15,6 +15,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::wire::digest::NameDigest;
+use crate::wire::name_key::NameKey;
 use crate::wire::name_ref::{Folded, Labels, NameRef};
 
 /// A domain name: labels of 1 to 63 bytes each, closed by the root.
@@ -92,6 +94,12 @@ impl Name {
     #[must_use]
     pub fn folded(&self) -> Folded {
         self.view().folded()
+    }
+
+    /// Returns what the name is looked up by.
+    #[inline]
+    pub(crate) fn key(&self) -> NameKey<'_> {
+        NameKey::new(self.view(), NameDigest::UNKNOWN)
     }
 
     /// Returns the name under which the host of an address is found.

@@ -53,6 +53,17 @@ impl<'m> NameRef<'m> {
         }
     }
 
+    /// Returns where in the message the length bytes of the labels stand, without the root.
+    pub(super) fn label_places(self) -> impl Iterator<Item = usize> {
+        let mut labels = self.labels();
+        std::iter::from_fn(move || labels.next_place())
+    }
+
+    /// Returns the message that lends the name.
+    pub(super) fn message(self) -> &'m [u8] {
+        self.message
+    }
+
     /// Returns the leftmost label, or nothing for the root.
     #[must_use]
     #[inline]
@@ -93,18 +104,25 @@ impl<'m> NameRef<'m> {
     /// Compares with the uncompressed name at the beginning of `wire`, and returns what is after.
     pub(super) fn strip_from(self, wire: &[u8]) -> Option<&[u8]> {
         let mut rest = wire;
-        for label in self.labels() {
-            let (&length, after) = rest.split_first()?;
-            if usize::from(length) != label.len() {
-                return None;
-            }
-            let (theirs, after) = after.split_at_checked(label.len())?;
-            if !theirs.eq_ignore_ascii_case(label) {
+        let mut at = usize::from(self.at);
+        loop {
+            let run = at;
+            at = end_of_run(self.message, at);
+            // Length bytes are below every letter: what is equal has its labels in the same places.
+            let (theirs, after) = rest.split_at_checked(at - run)?;
+            let ours = &self.message[run..at];
+            if ours != theirs && !ours.eq_ignore_ascii_case(theirs) {
                 return None;
             }
             rest = after;
+            // A pointer may lead to the next.
+            while self.message[at] >= POINTER {
+                at = follow(self.message, at);
+            }
+            if self.message[at] == 0 {
+                return rest.strip_prefix(&[0]);
+            }
         }
-        rest.strip_prefix(&[0])
     }
 
     /// Writes the uncompressed wire form to the beginning of `bytes`, and returns its length.
@@ -112,11 +130,8 @@ impl<'m> NameRef<'m> {
         let mut len = 0;
         let mut at = usize::from(self.at);
         loop {
-            // Labels up to the next pointer or the root stand as they are to be written.
             let run = at;
-            while let 1..POINTER = self.message[at] {
-                at += 1 + usize::from(self.message[at]);
-            }
+            at = end_of_run(self.message, at);
             let end = len + at - run;
             bytes[len..end].copy_from_slice(&self.message[run..at]);
             len = end;
@@ -124,7 +139,7 @@ impl<'m> NameRef<'m> {
                 bytes[len] = 0;
                 return len + 1;
             }
-            at = pointer_target(self.message, at);
+            at = follow(self.message, at);
         }
     }
 }
@@ -195,23 +210,31 @@ impl<'m> Iterator for Labels<'m> {
 
     #[inline]
     fn next(&mut self) -> Option<&'m [u8]> {
-        loop {
-            let first = self.message[self.at];
-            if first < POINTER {
-                let start = self.at + 1;
-                let end = start + usize::from(first);
-                if first == 0 {
-                    return None;
-                }
-                self.at = end;
-                return Some(&self.message[start..end]);
-            }
-            self.at = pointer_target(self.message, self.at);
-        }
+        let place = self.next_place()?;
+        Some(&self.message[place + 1..self.at])
     }
 }
 
 impl FusedIterator for Labels<'_> {}
+
+impl Labels<'_> {
+    /// Goes behind the next label, and returns where its length byte stands.
+    #[inline]
+    fn next_place(&mut self) -> Option<usize> {
+        loop {
+            let first = self.message[self.at];
+            if first < POINTER {
+                if first == 0 {
+                    return None;
+                }
+                let place = self.at;
+                self.at = place + 1 + usize::from(first);
+                return Some(place);
+            }
+            self.at = follow(self.message, self.at);
+        }
+    }
+}
 
 /// The uncompressed wire form of a name in lower case, on the stack.
 ///
@@ -287,11 +310,40 @@ const FOLDED_BLOCK_BYTES: usize = 32;
 const _: () = assert!(Name::BYTES_MAX % FOLDED_BLOCK_BYTES == 0);
 
 /// Returns where the pointer at `at` leads.
-fn pointer_target(message: &[u8], at: usize) -> usize {
-    usize::from(u16::from_be_bytes([
-        message[at] & !POINTER,
-        message[at + 1],
-    ]))
+#[inline]
+pub(super) fn pointer_target(message: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([message[at] & !POINTER, message[at + 1]])
+}
+
+/// Returns where the pointer at `at` leads somebody who reads the name.
+#[inline]
+fn follow(message: &[u8], at: usize) -> usize {
+    #[cfg(test)]
+    FOLLOWED.with(|followed| followed.set(followed.get() + 1));
+    usize::from(pointer_target(message, at))
+}
+
+#[cfg(test)]
+thread_local! {
+    static FOLLOWED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Returns how many pointers this thread has followed to read names, for the tests that nobody
+/// reads those that he does not know.
+#[cfg(test)]
+pub(crate) fn pointers_followed() -> usize {
+    FOLLOWED.with(std::cell::Cell::get)
+}
+
+/// Returns where the next pointer or the root stands: the labels up to there are as they are
+/// spelled out.
+#[inline]
+fn end_of_run(message: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let 1..POINTER = message[at] {
+        at += 1 + usize::from(message[at]);
+    }
+    at
 }
 
 /// Returns where the bytes of a checked name end that stand at its own place.

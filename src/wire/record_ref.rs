@@ -6,7 +6,9 @@
 
 use std::fmt;
 
-use crate::wire::index::{Entry, QUESTION_FIELDS_BYTES, RECORD_FIELDS_BYTES};
+use crate::wire::digest::NameDigest;
+use crate::wire::index::{Digests, Entry, QUESTION_FIELDS_BYTES, RECORD_FIELDS_BYTES};
+use crate::wire::name_key::NameKey;
 use crate::wire::name_ref::NameRef;
 use crate::wire::rdata_ref::RdataRef;
 use crate::wire::record::{Question, Record, Section};
@@ -34,17 +36,19 @@ use crate::wire::types::{Class, RecordType, TOP_BIT, Ttl};
 pub struct QuestionRef<'m> {
     message: &'m [u8],
     name: u16,
+    digest: NameDigest,
     /// Type and class.
     fields: &'m [u8; QUESTION_FIELDS_BYTES],
 }
 
 impl<'m> QuestionRef<'m> {
     #[inline]
-    pub(super) fn checked(message: &'m [u8], entry: Entry) -> QuestionRef<'m> {
+    pub(super) fn checked(message: &'m [u8], entry: Entry, digests: Digests) -> QuestionRef<'m> {
         let fields = fields_at(message, entry);
         QuestionRef {
             message,
             name: entry.name,
+            digest: digests.name,
             fields,
         }
     }
@@ -54,6 +58,12 @@ impl<'m> QuestionRef<'m> {
     #[inline]
     pub fn name(self) -> NameRef<'m> {
         NameRef::checked(self.message, self.name)
+    }
+
+    /// Returns what that name is looked up by.
+    #[inline]
+    pub(crate) fn key(self) -> NameKey<'m> {
+        NameKey::new(self.name(), self.digest)
     }
 
     /// Returns which of them; ANY for all.
@@ -126,17 +136,24 @@ pub struct RecordRef<'m> {
     message: &'m [u8],
     entry: Entry,
     section: Section,
+    digests: Digests,
     /// Type, class, time to live and length of the rdata.
     fields: &'m [u8; RECORD_FIELDS_BYTES],
 }
 
 impl<'m> RecordRef<'m> {
     #[inline]
-    pub(super) fn checked(message: &'m [u8], entry: Entry, section: Section) -> RecordRef<'m> {
+    pub(super) fn checked(
+        message: &'m [u8],
+        entry: Entry,
+        section: Section,
+        digests: Digests,
+    ) -> RecordRef<'m> {
         RecordRef {
             message,
             entry,
             section,
+            digests,
             fields: fields_at(message, entry),
         }
     }
@@ -146,6 +163,27 @@ impl<'m> RecordRef<'m> {
     #[inline]
     pub fn name(self) -> NameRef<'m> {
         NameRef::checked(self.message, self.entry.name)
+    }
+
+    /// Returns what that name is looked up by.
+    #[inline]
+    pub(crate) fn key(&self) -> NameKey<'m> {
+        NameKey::new(self.name(), self.digests.name)
+    }
+
+    /// Returns what the name that a pointer leads to is looked up by.
+    #[inline]
+    pub(crate) fn pointed_to(&self) -> Option<NameKey<'m>> {
+        match self.rdata() {
+            RdataRef::Ptr(target) => Some(self.target_key(target)),
+            _ => None,
+        }
+    }
+
+    /// Returns what the name in the rdata is looked up by, of a type that leads to one.
+    #[inline]
+    pub(super) fn target_key(&self, target: NameRef<'m>) -> NameKey<'m> {
+        NameKey::new(target, self.digests.target)
     }
 
     /// Returns its type.

@@ -220,26 +220,73 @@ fn ask(asked: &str, record_type: RecordType, unicast: bool) -> Said {
 /// Writes a response of so many bytes, of which every record's name goes through a hundred
 /// pointers.
 pub(crate) fn maze(bytes_max: usize) -> Said {
-    let mut bytes = vec![0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut writer = Writer::new();
+    writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
+    wander_on(writer.bytes(), bytes_max)
+}
+
+/// Writes a query of so many bytes for what nobody has, whose sender knows such records.
+pub(crate) fn maze_known(bytes_max: usize) -> Said {
+    let mut writer = Writer::new();
+    writer.begin(Header::QUERY, bytes_max, SrvTargets::Compressed);
+    let asked = name("nobody.local");
+    let asked = writer.question(&asked, RecordType::A, Class::IN, false);
+    asked.expect("one question is small");
+    wander_on(writer.bytes(), bytes_max)
+}
+
+/// Writes a response of so many bytes that says again and again where the first neighbour is, of
+/// which every record's name goes through a hundred pointers.
+pub(crate) fn maze_home(bytes_max: usize) -> Said {
+    let mut writer = Writer::new();
+    writer.begin(Header::RESPONSE, bytes_max, SrvTargets::Compressed);
+    let mut chain = name("neighbour-000000.local").as_bytes().to_vec();
+    let (start, mut target) = (chain_start(writer.bytes()), 0);
+    for _ in 1..HOPS {
+        let next = u16::try_from(chain.len()).expect("a few hundred bytes");
+        chain.extend((0xc000 | (start + target)).to_be_bytes());
+        target = next;
+    }
+    through(writer.bytes(), &chain, target, bytes_max)
+}
+
+/// Goes on with a message by answers whose names go through a hundred pointers.
+fn wander_on(begun: &[u8], bytes_max: usize) -> Said {
+    let mut chain = vec![1, b'a', 0, 0];
+    let start = chain_start(begun);
+    for hop in 1..HOPS {
+        chain.extend([1, b'a']);
+        chain.extend((0xc000 | (start + 4 * (hop - 1))).to_be_bytes());
+    }
+    through(begun, &chain, 4 * (HOPS - 1), bytes_max)
+}
+
+/// Goes on with a message by a chain of pointers, and as many addresses as fit whose names begin
+/// at one place of it.
+fn through(begun: &[u8], chain: &[u8], target: u16, bytes_max: usize) -> Said {
+    let mut bytes = begun.to_vec();
     // The first record is of a type that nobody knows, so that anything may stand in it.
     bytes.extend([0, 0xff, 0x00, 0, 1, 0, 0, 0, 120]);
-    let chain = 12 + 9 + 2;
-    bytes.extend(u16::to_be_bytes(4 * HOPS));
-    bytes.extend([1, b'a', 0, 0]);
-    for hop in 1..HOPS {
-        let before = 0xc000 | (chain + 4 * (hop - 1));
-        bytes.extend([1, b'a']);
-        bytes.extend(before.to_be_bytes());
-    }
-    let last = 0xc000 | (chain + 4 * (HOPS - 1));
+    let len = u16::try_from(chain.len()).expect("a few hundred bytes");
+    bytes.extend(len.to_be_bytes());
+    bytes.extend(chain);
+    let owner = 0xc000 | (chain_start(begun) + target);
     let mut records: u16 = 1;
     while bytes.len() + 16 <= bytes_max {
-        bytes.extend(last.to_be_bytes());
-        bytes.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 1]);
+        bytes.extend(owner.to_be_bytes());
+        bytes.extend([0, 1, 0, 1]);
+        bytes.extend(TTL.0.to_be_bytes());
+        bytes.extend([0, 4]);
+        bytes.extend(NEIGHBOURS.octets());
         records += 1;
     }
     bytes[6..8].copy_from_slice(&records.to_be_bytes());
     Said::new(&bytes, NEIGHBOURS)
+}
+
+/// Returns where the rdata of a record at the root begins that is next in a message.
+fn chain_start(begun: &[u8]) -> u16 {
+    u16::try_from(begun.len() + 11).expect("a few bytes")
 }
 
 impl Said {

@@ -21,6 +21,8 @@ use crate::crowded::Said;
 use crate::crowded::TTL;
 use crate::crowded::announcement;
 use crate::crowded::maze;
+use crate::crowded::maze_home;
+use crate::crowded::maze_known;
 use crate::crowded::plain_question;
 use crate::crowded::question;
 use crate::crowded::unicast_question;
@@ -59,7 +61,9 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("apply refresh", CACHED / RECORDS_EACH, refresh),
         Piece::new("apply new", 50, learn),
         Piece::new("apply irrelevant", 100, pass_over),
-        Piece::new("apply maze", 20, wander),
+        Piece::new("apply maze", 20, || wander(maze(1400))),
+        Piece::new("apply maze known", 20, || wander(maze_known(1400))),
+        Piece::new("apply maze home", 20, || wander(maze_home(1400))),
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
         Piece::new("answer plainly", 50, answer_plainly),
@@ -126,9 +130,8 @@ fn pass_over() -> Work {
     })
 }
 
-/// Hears of nothing, by names that are as long as they can be.
-fn wander() -> Work {
-    let maze = maze(1400);
+/// Hears of nothing new, by names that are as long as they can be.
+fn wander(maze: Said) -> Work {
     let mut crowded = Crowded::new(1, CACHED);
     Box::new(move |_| {
         crowded.pass(STEP);

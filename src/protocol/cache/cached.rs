@@ -53,7 +53,7 @@ impl Cached {
     ) -> Self {
         let mut rdata = Vec::new();
         record.rdata.write_uncompressed(&mut rdata);
-        // The name stands in the record and in the index beside it.
+        // The name stands in the record, and in the index maybe that of a record that is gone.
         let bytes = FIXED_BYTES + 2 * record.name.as_bytes().len() + rdata.len();
         Self {
             bytes,

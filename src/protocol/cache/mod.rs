@@ -18,16 +18,18 @@ use std::time::Duration;
 use std::time::Instant;
 
 pub(crate) use cached::Cached;
-use index::Digest;
 use index::Index;
 
 use crate::protocol::budgets::CacheLeases;
 use crate::protocol::chance::Chance;
 use crate::protocol::deadlines::Deadlines;
+use crate::protocol::name_map::NameMap;
 use crate::protocol::slab::Slab;
 use crate::wire::Name;
+use crate::wire::NameKey;
 use crate::wire::Rdata;
 use crate::wire::Record;
+use crate::wire::RecordDigest;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
 
@@ -45,6 +47,8 @@ pub(crate) struct Cache {
     /// Addresses that one name may have here.
     addresses_max: usize,
     flushed: Flushed,
+    /// Rdata to digest; kept so that a record that is known costs no allocation.
+    rdata: Vec<u8>,
 }
 
 /// What came of a record that was heard.
@@ -64,6 +68,14 @@ pub(crate) enum Applied {
     Refused,
 }
 
+/// What came of looking for a record that was heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sought {
+    /// Where it stands, if it is known.
+    pub(crate) place: Option<u32>,
+    digest: RecordDigest,
+}
+
 /// A record whose time is over, and the place that it had.
 #[derive(Debug)]
 pub(crate) struct Expired {
@@ -76,7 +88,8 @@ pub(crate) struct Expired {
 #[derive(Debug, Default)]
 struct Flushed {
     at: Option<Instant>,
-    sets: Vec<Digest>,
+    /// The types, by name.
+    sets: NameMap<Vec<RecordType>>,
 }
 
 impl Cache {
@@ -93,6 +106,7 @@ impl Cache {
             source_share,
             addresses_max,
             flushed: Flushed::default(),
+            rdata: Vec::new(),
         }
     }
 
@@ -100,30 +114,31 @@ impl Cache {
         self.records.len()
     }
 
-    /// Takes in one record of a response. What it flushes is left to [`flush`](Self::flush), when
-    /// the whole message is in.
+    /// Takes in one record of a response, which was just [sought](Self::seek).
+    ///
+    /// What it flushes is left to [`flush`](Self::flush), when the whole message is in.
     pub(crate) fn apply(
         &mut self,
         received: Instant,
         source: IpAddr,
         heard: &RecordRef<'_>,
+        sought: Sought,
         chance: &mut Chance,
     ) -> Applied {
-        let folded = heard.name().folded();
-        let digest = self.digest_heard(&folded, heard);
+        let key = heard.key();
         let goodbye = heard.ttl().0 == 0;
-        let Some(place) = self.place_of(&folded, digest, heard) else {
+        let Some(place) = sought.place else {
             if goodbye {
                 return Applied::Nothing;
             }
-            if self.is_share_full(source) || self.is_host_full(&folded, heard.record_type()) {
+            if self.is_share_full(source) || self.is_host_full(key, heard.record_type()) {
                 return Applied::Refused;
             }
             let jitter = cached::draw_jitter(chance);
             let record = heard.to_record();
             let cached = Cached::new(record, self.arrivals, received, source, jitter);
             return match self.leases.take(cached.bytes()) {
-                Ok(()) => Applied::New(self.insert(&folded, digest, cached)),
+                Ok(()) => Applied::New(self.insert(key, sought.digest, cached)),
                 Err(_) => Applied::Refused,
             };
         };
@@ -153,13 +168,13 @@ impl Cache {
     pub(crate) fn flush(
         &mut self,
         received: Instant,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
     ) -> bool {
-        let places = self.index.at(folded);
+        let places = self.index.at(key);
         if places.len() > SMALL_SET {
-            let set = self.index.digest_set(folded, record_type);
-            if self.flushed.note(received, set) == Seen::Before {
+            let name = &self.records.get(places[0]).expect(FILLED).record().name;
+            if self.flushed.note(received, key, name, record_type) == Seen::Before {
                 return false;
             }
         }
@@ -203,10 +218,10 @@ impl Cache {
     /// Returns the records that answer a question, in the order in which they came.
     pub(crate) fn answers<'c>(
         &'c self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
     ) -> impl Iterator<Item = &'c Cached> + Clone + use<'c> {
-        self.answers_with_places(folded, record_type)
+        self.answers_with_places(key, record_type)
             .map(|(_, cached)| cached)
     }
 
@@ -214,41 +229,42 @@ impl Cache {
     /// came.
     pub(crate) fn answers_with_places<'c>(
         &'c self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
     ) -> impl Iterator<Item = (u32, &'c Cached)> + Clone + use<'c> {
-        self.at(folded)
+        self.at(key)
             .filter(move |(_, cached)| answers(cached.record().record_type(), record_type))
     }
 
-    /// Tells whether anything is held of this name.
-    pub(crate) fn has_name(&self, folded: &[u8]) -> bool {
-        !self.index.at(folded).is_empty()
+    /// Tells whether surely nothing is held of a name, without looking at it.
+    pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
+        self.index.lacks(key)
     }
 
     /// Tells whether anything of this name and type is held. A name that a great many records stand
     /// at, as a service type, is not walked over for it: unique sets are at others.
-    pub(crate) fn has_set(&self, folded: &[u8], record_type: RecordType) -> bool {
-        let few = self.index.at(folded).len() <= WALKED_MAX;
+    pub(crate) fn has_set(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        let few = self.index.at(key).len() <= WALKED_MAX;
         let of_type = |cached: &Cached| cached.record().record_type() == record_type;
-        few && self.at(folded).any(|(_, cached)| of_type(cached))
+        few && self.at(key).any(|(_, cached)| of_type(cached))
     }
 
     /// Returns the place of a record that says the same as one in a message.
     pub(crate) fn find(&mut self, heard: &RecordRef<'_>) -> Option<u32> {
-        let folded = heard.name().folded();
-        let digest = self.digest_heard(&folded, heard);
-        self.place_of(&folded, digest, heard)
+        self.seek(heard).place
+    }
+
+    /// Looks for a record that says the same as one in a message.
+    pub(crate) fn seek(&mut self, heard: &RecordRef<'_>) -> Sought {
+        let digest = RecordDigest::of_heard(heard, &mut self.rdata);
+        let place = self.place_of(digest, heard);
+        Sought { place, digest }
     }
 
     /// Returns the place of a record that says the same.
     pub(crate) fn find_record(&mut self, record: &Record) -> Option<u32> {
-        let folded = record.name.folded();
-        let rdata = |out: &mut Vec<u8>| record.rdata.write_uncompressed(out);
-        let digest = self
-            .index
-            .digest(&folded, record.record_type(), record.class, rdata);
-        let mut alike = self.index.with_digest(digest);
+        let digest = RecordDigest::of(record, &mut self.rdata);
+        let mut alike = self.index.with_digest(digest).iter().copied();
         alike.find(|place| {
             let held = self.records.get(*place).expect(FILLED);
             held.record().same_record(record)
@@ -277,12 +293,12 @@ impl Cache {
     /// 6762 §10.5.
     pub(crate) fn note_unanswered(
         &mut self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
         asked: Instant,
         listed: &BTreeSet<u32>,
     ) {
-        for place in self.index.at(folded) {
+        for place in self.index.at(key) {
             let cached = self.records.get_mut(*place).expect(FILLED);
             if !answers(cached.record().record_type(), record_type) || listed.contains(place) {
                 continue;
@@ -301,27 +317,27 @@ impl Cache {
     /// # RFC
     ///
     /// 6762 §5.2 (a unique answer ends the series), §6.1 (NSEC is an answer).
-    pub(crate) fn is_settled(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.answers(folded, record_type).any(Cached::is_unique)
-            || self.denials(folded, record_type).any(Cached::is_unique)
+    pub(crate) fn is_settled(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        self.answers(key, record_type).any(Cached::is_unique)
+            || self.denials(key, record_type).any(Cached::is_unique)
     }
 
     /// Tells whether the owner of a name said that it has no record of this type, and none is held.
-    pub(crate) fn denies(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.denials(folded, record_type).next().is_some()
-            && self.answers(folded, record_type).next().is_none()
+    pub(crate) fn denies(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        self.denials(key, record_type).next().is_some()
+            && self.answers(key, record_type).next().is_none()
     }
 
     /// Returns when the earliest of a question's answers wants to be asked for again.
-    pub(crate) fn refresh_due(&self, folded: &[u8], record_type: RecordType) -> Option<Instant> {
-        let answers = self.answers(folded, record_type);
-        let all = answers.chain(self.denials(folded, record_type));
+    pub(crate) fn refresh_due(&self, key: NameKey<'_>, record_type: RecordType) -> Option<Instant> {
+        let answers = self.answers(key, record_type);
+        let all = answers.chain(self.denials(key, record_type));
         all.filter_map(Cached::refresh_due).min()
     }
 
     /// Counts a query for these records, sent at `now`, as each refresh that was due by then.
-    pub(crate) fn note_asked(&mut self, folded: &[u8], record_type: RecordType, now: Instant) {
-        for place in self.index.at(folded) {
+    pub(crate) fn note_asked(&mut self, key: NameKey<'_>, record_type: RecordType, now: Instant) {
+        for place in self.index.at(key) {
             let cached = self.records.get_mut(*place).expect(FILLED);
             let held = cached.record().record_type();
             if answers(held, record_type) || held == RecordType::NSEC {
@@ -358,28 +374,28 @@ impl Cache {
 
     /// Tells whether this is the address of a host that has as many here as one may have, those
     /// that are about to go included.
-    fn is_host_full(&self, folded: &[u8], record_type: RecordType) -> bool {
+    fn is_host_full(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
         let is_address = |held| matches!(held, RecordType::A | RecordType::AAAA);
         let held = |cached: &Cached| is_address(cached.record().record_type());
-        let addresses = self.at(folded).filter(|(_, cached)| held(cached));
+        let addresses = self.at(key).filter(|(_, cached)| held(cached));
         is_address(record_type) && addresses.take(self.addresses_max).count() == self.addresses_max
     }
 
     fn at<'c>(
         &'c self,
-        folded: &[u8],
+        key: NameKey<'_>,
     ) -> impl Iterator<Item = (u32, &'c Cached)> + Clone + use<'c> {
-        let places = self.index.at(folded).iter().copied();
+        let places = self.index.at(key).iter().copied();
         places.map(|place| (place, self.records.get(place).expect(FILLED)))
     }
 
     /// Returns the records by which the owner of a name says that it has none of this type.
     fn denials<'c>(
         &'c self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
     ) -> impl Iterator<Item = &'c Cached> + use<'c> {
-        let all = self.at(folded).map(|(_, cached)| cached);
+        let all = self.at(key).map(|(_, cached)| cached);
         all.filter(move |cached| {
             let denied = match &cached.record().rdata {
                 Rdata::Nsec(nsec) => !nsec.types.contains(record_type),
@@ -389,18 +405,11 @@ impl Cache {
         })
     }
 
-    fn digest_heard(&mut self, folded: &[u8], heard: &RecordRef<'_>) -> Digest {
-        let rdata = |out: &mut Vec<u8>| heard.rdata().write_uncompressed(out);
-        self.index
-            .digest(folded, heard.record_type(), heard.class(), rdata)
-    }
-
-    fn place_of(&self, folded: &[u8], digest: Digest, heard: &RecordRef<'_>) -> Option<u32> {
-        self.index.with_digest(digest).find(|place| {
+    fn place_of(&self, digest: RecordDigest, heard: &RecordRef<'_>) -> Option<u32> {
+        let mut alike = self.index.with_digest(digest).iter().copied();
+        alike.find(|place| {
             let held = self.records.get(*place).expect(FILLED).record();
-            heard.rdata() == held.rdata
-                && held.class == heard.class()
-                && *held.name.folded() == *folded
+            heard.rdata() == held.rdata && held.class == heard.class() && heard.key().is(&held.name)
         })
     }
 
@@ -414,12 +423,13 @@ impl Cache {
         self.expiries.set_no_later(place, expiry);
     }
 
-    fn insert(&mut self, folded: &[u8], digest: Digest, cached: Cached) -> u32 {
+    fn insert(&mut self, key: NameKey<'_>, digest: RecordDigest, cached: Cached) -> u32 {
         self.arrivals += 1;
         *self.sources.entry(cached.source()).or_default() += 1;
         let expiry = cached.expiry();
+        let name = cached.record().name.clone();
         let place = self.records.insert(cached);
-        self.index.insert(folded, digest, place);
+        self.index.insert(key, &name, digest, place);
         self.expiries.set(place, expiry);
         place
     }
@@ -427,14 +437,11 @@ impl Cache {
     fn remove(&mut self, place: u32) -> Record {
         let cached = self.records.get(place).expect(FILLED);
         let (record, arrival) = (cached.record(), cached.arrival());
-        let folded = record.name.folded();
-        let rdata = |out: &mut Vec<u8>| record.rdata.write_uncompressed(out);
-        let digest = self
-            .index
-            .digest(&folded, record.record_type(), record.class, rdata);
+        let name = record.name.clone();
+        let digest = RecordDigest::of(record, &mut self.rdata);
         let before = |other: &u32| self.records.get(*other).expect(FILLED).arrival() < arrival;
-        let n = self.index.at(&folded).partition_point(before);
-        self.index.remove(&folded, n, digest, place);
+        let n = self.index.at(name.key()).partition_point(before);
+        self.index.remove(name.key(), n, digest, place);
         let cached = self.records.remove(place).expect(FILLED);
         self.expiries.cancel(place);
         self.leases.give_back(cached.bytes());
@@ -458,15 +465,22 @@ enum Seen {
 
 impl Flushed {
     /// Notes that a set is flushed at an instant.
-    fn note(&mut self, at: Instant, set: Digest) -> Seen {
+    fn note(
+        &mut self,
+        at: Instant,
+        key: NameKey<'_>,
+        name: &Name,
+        record_type: RecordType,
+    ) -> Seen {
         if self.at != Some(at) {
             self.at = Some(at);
             self.sets.clear();
         }
-        if self.sets.contains(&set) {
+        let types = self.sets.or_default(key, name);
+        if types.contains(&record_type) {
             return Seen::Before;
         }
-        self.sets.push(set);
+        types.push(record_type);
         Seen::First
     }
 }

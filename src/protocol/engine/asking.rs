@@ -24,6 +24,7 @@ use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::TXT_ASKED_MAX;
 use crate::protocol::querying::TypeBrowser;
 use crate::wire::Name;
+use crate::wire::NameKey;
 use crate::wire::RecordType;
 
 impl Engine {
@@ -148,7 +149,7 @@ impl Engine {
         let overdue = asked.filter(|question| {
             question.record_type == RecordType::TXT && question.schedule.sent() == TXT_ASKED_MAX
         });
-        let overdue = overdue.map(|question| (question.folded.clone(), RecordType::TXT));
+        let overdue = overdue.map(|question| (question.name.clone(), RecordType::TXT));
         let overdue: Changed = overdue.collect();
         self.tell_details(link, &overdue);
     }
@@ -164,29 +165,29 @@ impl Engine {
             let Some(Expired { place, record }) = state.cache.pop_expired(now) else {
                 break;
             };
-            let (folded, record_type) = (record.name.folded(), record.record_type());
+            let (key, record_type) = (record.name.key(), record.record_type());
             if record.cache_flush || record.record_type() == RecordType::NSEC {
                 let chance = &mut self.tools.chance;
-                state.questions.reopen(now, &folded, record_type, chance);
+                state.questions.reopen(now, key, record_type, chance);
             }
-            changed.insert((Box::from(&*folded), record_type));
+            changed.insert((record.name.clone(), record_type));
             let news = News {
                 place,
                 record: &record,
                 change: Change::Removed,
             };
-            self.tell(link, &folded, news);
+            self.tell(link, key, news);
         }
         self.tell_details(link, &changed);
     }
 
     /// Tells all who want a record for itself that it came or went.
-    pub(crate) fn tell(&mut self, link: LinkId, folded: &[u8], news: News<'_>) {
+    pub(crate) fn tell(&mut self, link: LinkId, key: NameKey<'_>, news: News<'_>) {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
         let record_type = news.record.record_type();
-        for watcher in state.questions.watchers(folded, record_type) {
+        for watcher in state.questions.watchers(key, record_type) {
             if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                 let mut desk = state.desk(&mut self.tools, First::Multicast);
                 subscription.note(news, &mut desk);
@@ -199,8 +200,8 @@ impl Engine {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
-        for (folded, record_type) in changed {
-            for watcher in state.questions.details(folded, *record_type) {
+        for (name, record_type) in changed {
+            for watcher in state.questions.details(name.key(), *record_type) {
                 if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                     let mut desk = state.desk(&mut self.tools, First::Multicast);
                     subscription.note_detail(watcher.role, &mut desk);
@@ -284,8 +285,8 @@ impl Engine {
     }
 }
 
-/// Sets of records in which something came or went, by folded name and type.
-pub(crate) type Changed = BTreeSet<(Box<[u8]>, RecordType)>;
+/// Sets of records in which something came or went, by name and type.
+pub(crate) type Changed = BTreeSet<(Name, RecordType)>;
 
 /// Questions asked in one turn on one link; what is due beyond that follows in the next.
 const QUESTIONS_A_TURN: usize = 256;

@@ -23,7 +23,7 @@ use crate::protocol::zone::OwnId;
 use crate::wire::Class;
 use crate::wire::Message;
 use crate::wire::Name;
-use crate::wire::NameRef;
+use crate::wire::NameKey;
 use crate::wire::RdataRef;
 use crate::wire::RecordRef;
 use crate::wire::RecordType;
@@ -123,9 +123,9 @@ impl Engine {
             let Some(held) = self.registry.get(*id) else {
                 continue;
             };
-            let folded = held.instance.name().folded();
+            let key = held.instance.name().key();
             for state in self.links.values_mut() {
-                if let Some(name) = state.zone.find(&folded) {
+                if let Some(name) = state.zone.find(key) {
                     state.contest(name, delay, &mut self.tools);
                 }
             }
@@ -143,7 +143,7 @@ impl Engine {
             return BTreeSet::new();
         };
         let contested = message.all_records().filter_map(|heard| {
-            let name = state.zone.find(&heard.name().folded())?;
+            let name = state.zone.find(heard.key())?;
             (is_claim(state, name, &heard) && !self.is_ours(&heard)).then_some(name)
         });
         contested.collect()
@@ -159,7 +159,7 @@ impl Engine {
             .all_records()
             .filter(|heard| heard.cache_flush() && heard.ttl().0 > 0);
         let flushed = flushing.filter_map(|heard| {
-            let name = state.zone.find(&heard.name().folded())?;
+            let name = state.zone.find(heard.key())?;
             let mut own = state.zone.of_type(name, heard.record_type());
             let id = own.next()?;
             let here = state.zone.find_same(&heard).is_some();
@@ -199,9 +199,9 @@ impl Engine {
         };
         let mut seen: BTreeSet<NameId> = BTreeSet::new();
         let wanted = message.questions().filter_map(|question| {
-            let name = state.zone.find(&question.name().folded())?;
+            let name = state.zone.find(question.key())?;
             let tied = state.claims.is_contestable(name) && seen.insert(name);
-            (tied && self.is_tie_lost(state, name, question.name(), message)).then_some(name)
+            (tied && self.is_tie_lost(state, name, question.key(), message)).then_some(name)
         });
         wanted.collect()
     }
@@ -210,11 +210,11 @@ impl Engine {
         &self,
         state: &LinkState,
         name: NameId,
-        wanted: NameRef<'_>,
+        wanted: NameKey<'_>,
         message: &Message<'_>,
     ) -> bool {
         let proposed = message.authorities();
-        let proposed = proposed.filter(|record| record.name() == wanted);
+        let proposed = proposed.filter(|record| record.key() == wanted);
         let theirs: Vec<_> = proposed
             .map(|record| tiebreak::weigh_heard(&record))
             .collect();
@@ -224,10 +224,9 @@ impl Engine {
             return false;
         }
         // It may be our own probe on another link, bridged to this one.
-        let folded = wanted.folded();
         let mut others = self.links.values();
         !others.any(|other| {
-            let same_name = other.zone.find(&folded);
+            let same_name = other.zone.find(wanted);
             same_name.is_some_and(|name| {
                 tiebreak::compare(proposal(other, name), theirs.clone()) == Ordering::Equal
             })

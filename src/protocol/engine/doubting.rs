@@ -104,17 +104,14 @@ fn doubt(state: &mut LinkState, places: impl IntoIterator<Item = u32>, tools: &m
             .questions
             .open_until(now, &name, record_type, until, chance);
         state.cache.doubt(place, ask, until);
-        state.questions.refresh_by(&name.folded(), record_type, ask);
+        state.questions.refresh_by(name.key(), record_type, ask);
     }
 }
 
 /// Returns the places of the records that tell how to reach an instance.
 fn paths(state: &LinkState, instance: &Name) -> Vec<u32> {
-    let held = |owner: &Name, record_type| {
-        state
-            .cache
-            .answers_with_places(&owner.folded(), record_type)
-    };
+    let held =
+        |owner: &Name, record_type| state.cache.answers_with_places(owner.key(), record_type);
     let mut places = Vec::new();
     for (place, cached) in held(instance, RecordType::SRV) {
         places.push(place);

@@ -94,7 +94,7 @@ impl LinkState {
     /// Takes a draft back; its siblings in a unique set have to be announced again.
     fn remove(&mut self, draft: &Draft, exchange: &mut Exchange) {
         let named = [Some(&draft.record.name), draft.gate.as_ref()];
-        let named = named.map(|name| name.and_then(|name| self.zone.find(&name.folded())));
+        let named = named.map(|name| name.and_then(|name| self.zone.find(name.key())));
         let same = named[0].and_then(|name| self.zone.find_own(name, &draft.record));
         let usable = same.is_some_and(|id| self.zone.is_usable(id));
         let removed = self.zone.remove(draft);
@@ -129,7 +129,7 @@ impl LinkState {
     ///
     /// 6762 §8.4, §10.1.
     fn is_replaced(&self, own: &Own) -> bool {
-        let Some(name) = self.zone.find(&own.record.name.folded()) else {
+        let Some(name) = self.zone.find(own.record.name.key()) else {
             return false;
         };
         let mut rest = self.zone.of_type(name, own.record.record_type());
@@ -189,10 +189,11 @@ impl Exchange {
 impl Former {
     /// Tells whether a record that was heard is one that we said lately.
     pub(crate) fn holds(&self, heard: &RecordRef<'_>, now: Instant) -> bool {
+        let (name, rdata) = (heard.key(), heard.rdata());
         let lately = |said: Instant| now.saturating_duration_since(said) < FORMER_WINDOW;
-        self.records.iter().any(|(record, until)| {
-            lately(*until) && heard.name() == record.name && heard.rdata() == record.rdata
-        })
+        self.records
+            .iter()
+            .any(|(record, until)| lately(*until) && rdata == record.rdata && name.is(&record.name))
     }
 
     fn remember(&mut self, record: Record, until: Instant) {

@@ -56,15 +56,16 @@ impl Engine {
         if record_type.is_pseudo() || heard.class() != Class::IN {
             return;
         }
-        let folded = heard.name().folded();
-        if state.cache.has_name(&folded) {
+        let key = heard.key();
+        if !state.cache.lacks(key) {
             heed.held.insert(n);
+        } else if !state.questions.may_want(key, record_type) {
+            return;
         }
-        if !state.questions.wants(&folded, record_type) {
-            let held = heed.held.contains(n);
+        let sought = state.cache.seek(heard);
+        if sought.place.is_none() && !state.questions.wants(key, record_type) {
             let unique = heard.cache_flush() && record_type != RecordType::PTR;
-            let of_held_set = unique && state.cache.has_set(&folded, record_type);
-            if !held || !of_held_set && state.cache.find(heard).is_none() {
+            if !unique || !heed.held.contains(n) || !state.cache.has_set(key, record_type) {
                 return;
             }
         }
@@ -72,22 +73,23 @@ impl Engine {
         let now = self.tools.now;
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
-        let mut applied = state.cache.apply(now, source, heard, chance);
+        let mut applied = state.cache.apply(now, source, heard, sought, chance);
         if applied == Applied::Refused && state.drop_unwanted() {
-            applied = state.cache.apply(now, source, heard, chance);
+            applied = state.cache.apply(now, source, heard, sought, chance);
         }
         match applied {
             Applied::New(place) | Applied::Rescued(place) => {
-                state.questions.refresh_by(&folded, record_type, refresh);
-                heed.changed.insert((Box::from(&*folded), record_type));
+                state.questions.refresh_by(key, record_type, refresh);
+                let record = heard.to_record();
+                heed.changed.insert((record.name.clone(), record_type));
                 let news = News {
                     place,
-                    record: &heard.to_record(),
+                    record: &record,
                     change: Change::Added,
                 };
-                self.tell(arrival.link, &folded, news);
+                self.tell(arrival.link, key, news);
             }
-            Applied::Refreshed => state.questions.refresh_by(&folded, record_type, refresh),
+            Applied::Refreshed => state.questions.refresh_by(key, record_type, refresh),
             Applied::Refused => self.counts.cache_refused += 1,
             Applied::Goodbye | Applied::Nothing => {}
         }
@@ -106,12 +108,12 @@ impl Engine {
             if !heed.held.contains(n) || !heard.cache_flush() || heard.ttl().0 == 0 {
                 continue;
             }
-            let (folded, record_type) = (heard.name().folded(), heard.record_type());
+            let (key, record_type) = (heard.key(), heard.record_type());
             let Some(state) = self.links.get_mut(&link) else {
                 return;
             };
-            if state.cache.flush(now, &folded, record_type) {
-                changed.insert((Box::from(&*folded), record_type));
+            if state.cache.flush(now, key, record_type) {
+                changed.insert((heard.name().to_name(), record_type));
             }
         }
         self.tell_details(link, &changed);
@@ -132,26 +134,34 @@ pub(crate) fn observe(state: &mut LinkState, message: &Message<'_>, now: Instant
         return;
     }
     let mut listed: BTreeSet<u32> = BTreeSet::new();
-    let mut strange: BTreeSet<Box<[u8]>> = BTreeSet::new();
+    // The questions of ours whose answers it knows better than we do.
+    let mut strange: BTreeSet<u32> = BTreeSet::new();
     for known in message.answers() {
+        let ours = state.questions.places(known.key());
+        if ours.is_empty() {
+            continue;
+        }
         let place = state.cache.find(&known);
         listed.extend(place);
         let held = place.and_then(|place| state.cache.get(place));
         if held.is_none_or(|held| held.known_answer_ttl(now).is_none()) {
-            strange.insert(Box::from(&*known.name().folded()));
+            strange.extend(ours);
         }
     }
     for question in message.questions() {
-        let (folded, record_type) = (question.name().folded(), question.record_type());
+        let (key, record_type) = (question.key(), question.record_type());
         let multicast = !question.unicast() && question.class() == Class::IN;
-        if !multicast || !state.questions.note_heard(&folded, record_type, now) {
+        if !multicast {
             continue;
         }
-        if !strange.contains(&*folded) {
-            state.questions.note_peer_asked(&folded, record_type, now);
+        let Some(place) = state.questions.note_heard(key, record_type, now) else {
+            continue;
+        };
+        if !strange.contains(&place) {
+            state.questions.note_peer_asked(place, now);
         }
         let cache = &mut state.cache;
-        cache.note_unanswered(&folded, record_type, now, &listed);
+        cache.note_unanswered(key, record_type, now, &listed);
     }
 }
 

@@ -97,7 +97,7 @@ impl LinkState {
         if any {
             let questions = &self.questions;
             self.cache
-                .retain(|name, held| questions.wants(&name.folded(), held));
+                .retain(|name, held| questions.wants(name.key(), held));
         }
         any
     }
@@ -144,7 +144,7 @@ impl LinkState {
     pub(crate) fn is_said(&self, owner: RegistrationId) -> bool {
         let mut drafts = self.drafts.get(&Some(owner)).into_iter().flatten();
         drafts.all(|draft| {
-            let name = self.zone.find(&draft.record.name.folded());
+            let name = self.zone.find(draft.record.name.key());
             let held = name.and_then(|name| self.zone.find_own(name, &draft.record));
             held.is_some_and(|id| self.zone.is_usable(id) && self.zone.get(id).announced)
         })
@@ -160,7 +160,7 @@ impl LinkState {
     fn claimed(&self, owner: Option<RegistrationId>) -> impl Iterator<Item = Option<NameId>> + '_ {
         let drafts = self.drafts.get(&owner).into_iter().flatten();
         let unique = drafts.filter(|draft| draft.ownership == Ownership::Unique);
-        unique.map(|draft| self.zone.find(&draft.record.name.folded()))
+        unique.map(|draft| self.zone.find(draft.record.name.key()))
     }
 
     /// Does what is due at the time of `tools`.

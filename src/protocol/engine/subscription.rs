@@ -194,7 +194,7 @@ impl<'r> News<'r> {
 
 /// Returns what the cached pointers at a name point to.
 fn targets(name: &Name, cache: &Cache) -> Vec<Name> {
-    let held = cache.answers(&name.folded(), RecordType::PTR);
+    let held = cache.answers(name.key(), RecordType::PTR);
     let targets = held.filter_map(|cached| match &cached.record().rdata {
         Rdata::Ptr(target) => Some(target.clone()),
         _ => None,

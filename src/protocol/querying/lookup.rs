@@ -66,9 +66,9 @@ impl Lookup {
         desk.open(&self.name, &self.types, &self.watcher());
         let link = desk.link();
         self.links.insert(link, desk.interface.clone());
-        let folded = self.name.folded();
+        let key = self.name.key();
         for record_type in &self.types {
-            let held = desk.cache.answers_with_places(&folded, *record_type);
+            let held = desk.cache.answers_with_places(key, *record_type);
             let spots = held.map(|(place, _)| (link, Spot::Record(place)));
             self.dirty.extend(spots);
             self.dirty.insert((link, Spot::Denial(*record_type)));
@@ -140,7 +140,7 @@ impl Lookup {
         record_type: RecordType,
         cache: Option<&Cache>,
     ) -> Option<RecordEvent> {
-        if !cache.is_some_and(|cache| cache.denies(&self.name.folded(), record_type)) {
+        if !cache.is_some_and(|cache| cache.denies(self.name.key(), record_type)) {
             self.denied.remove(&(link, record_type));
             return None;
         }

@@ -37,7 +37,7 @@ pub(crate) fn write(
         for (n, place) in asked.iter().enumerate() {
             let question = questions.get(*place);
             let listed = listed_types(questions, &asked[..n], question);
-            for cached in cache.answers(&question.folded, question.record_type) {
+            for cached in cache.answers(question.key(), question.record_type) {
                 let record = cached.record();
                 let again = listed.iter().any(|at| answers(record.record_type(), *at));
                 let fits = cached.wire_bytes() <= bytes_max - HEADER_BYTES;
@@ -64,7 +64,7 @@ pub(crate) fn write(
 /// Returns the types for which earlier questions of a packet list what is known of the same name.
 fn listed_types(questions: &Questions, earlier: &[u32], question: &Question) -> Vec<RecordType> {
     let earlier = earlier.iter().map(|place| questions.get(*place));
-    let same_name = earlier.filter(|other| other.folded == question.folded);
+    let same_name = earlier.filter(|other| other.key() == question.key());
     same_name.map(|other| other.record_type).collect()
 }
 

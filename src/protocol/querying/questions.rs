@@ -6,7 +6,6 @@
 //! query is written ([`query`](crate::protocol::querying::write)).
 
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use crate::protocol::cache::Cache;
 use crate::protocol::cache::answers;
 use crate::protocol::chance::Chance;
 use crate::protocol::deadlines::Deadlines;
+use crate::protocol::name_map::NameMap;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Schedule;
 use crate::protocol::querying::SubscriptionId;
@@ -23,13 +23,15 @@ use crate::protocol::querying::Turn;
 use crate::protocol::slab::Slab;
 use crate::protocol::sorted::IN_PLACE;
 use crate::wire::Name;
+use crate::wire::NameDigest;
+use crate::wire::NameKey;
 use crate::wire::RecordType;
 
 /// The open questions of one link.
 #[derive(Debug)]
 pub(crate) struct Questions {
     slab: Slab<Question>,
-    by_name: HashMap<Box<[u8]>, Vec<u32>>,
+    by_name: NameMap<Vec<u32>>,
     timers: Deadlines,
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
@@ -42,7 +44,7 @@ pub(crate) struct Questions {
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) name: Name,
-    pub(crate) folded: Box<[u8]>,
+    digest: NameDigest,
     pub(crate) record_type: RecordType,
     pub(crate) schedule: Schedule,
     /// When it last asked for unicast answers.
@@ -91,7 +93,7 @@ impl Questions {
     pub(crate) fn new() -> Self {
         Self {
             slab: Slab::default(),
-            by_name: HashMap::new(),
+            by_name: NameMap::default(),
             timers: Deadlines::default(),
             first: None,
             closed: false,
@@ -112,7 +114,7 @@ impl Questions {
         first: First,
         chance: &mut Chance,
     ) {
-        let place = match self.place_of(&name.folded(), record_type) {
+        let place = match self.place_of(name.key(), record_type) {
             Some(place) if self.get(place).is_watched() => place,
             Some(place) => {
                 let start = self.first_query_at(now, chance);
@@ -141,7 +143,7 @@ impl Questions {
         chance: &mut Chance,
     ) -> Instant {
         let start = self.first_query_at(now, chance);
-        let place = match self.place_of(&name.folded(), record_type) {
+        let place = match self.place_of(name.key(), record_type) {
             Some(place) => place,
             None => {
                 let schedule = Schedule::new(start, First::Multicast);
@@ -160,10 +162,10 @@ impl Questions {
         schedule: Schedule,
         start: Instant,
     ) -> u32 {
-        let folded: Box<[u8]> = Box::from(&*name.folded());
+        let key = name.key();
         let place = self.slab.insert(Question {
             name: name.clone(),
-            folded: folded.clone(),
+            digest: key.digest(),
             record_type,
             schedule,
             asked_unicast: None,
@@ -172,7 +174,7 @@ impl Questions {
             details: BTreeSet::new(),
             until: None,
         });
-        self.by_name.entry(folded).or_default().push(place);
+        self.by_name.or_default(key, name).push(place);
         self.timers.set(place, start);
         place
     }
@@ -186,7 +188,7 @@ impl Questions {
         record_type: RecordType,
         watcher: &Watcher,
     ) {
-        let Some(place) = self.place_of(&name.folded(), record_type) else {
+        let Some(place) = self.place_of(name.key(), record_type) else {
             return;
         };
         let question = self.question_mut(place);
@@ -209,17 +211,21 @@ impl Questions {
     }
 
     /// Tells whether anybody here wants a record of this name and type.
-    pub(crate) fn wants(&self, folded: &[u8], record_type: RecordType) -> bool {
-        self.at(folded).any(|question| {
-            let open = question.is_watched() || question.until.is_some();
-            open && is_wanted(record_type, question.record_type)
-        })
+    pub(crate) fn wants(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        let mut held = self.at(key);
+        held.any(|question| question.is_open_for(record_type))
+    }
+
+    /// Tells whether anybody here may want such a record, without looking at the name.
+    pub(crate) fn may_want(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
+        let mut alike = self.by_name.alike(key).flatten();
+        alike.any(|place| self.get(*place).is_open_for(record_type))
     }
 
     /// Returns all who want records of this name and type for themselves.
-    pub(crate) fn watchers(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+    pub(crate) fn watchers(&self, key: NameKey<'_>, record_type: RecordType) -> Vec<Watcher> {
         let wanting = self
-            .at(folded)
+            .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
             .flat_map(|question| question.watchers.iter().copied())
@@ -227,9 +233,9 @@ impl Questions {
     }
 
     /// Returns all whose instances are resolved with records of this name and type.
-    pub(crate) fn details(&self, folded: &[u8], record_type: RecordType) -> Vec<Watcher> {
+    pub(crate) fn details(&self, key: NameKey<'_>, record_type: RecordType) -> Vec<Watcher> {
         let wanting = self
-            .at(folded)
+            .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
             .flat_map(|question| question.details.iter().copied())
@@ -237,9 +243,9 @@ impl Questions {
     }
 
     /// Makes sure that the questions which a cached record answers are looked at when it wants a
-    /// refresh.
-    pub(crate) fn refresh_by(&mut self, folded: &[u8], record_type: RecordType, due: Instant) {
-        for place in self.by_name.get(folded).into_iter().flatten() {
+    /// refresh. They are found by the digest alone: to be looked at too early does no harm.
+    pub(crate) fn refresh_by(&mut self, key: NameKey<'_>, record_type: RecordType, due: Instant) {
+        for place in self.by_name.alike(key).flatten() {
             let question = self.slab.get(*place).expect("indexed places are filled");
             if is_wanted(record_type, question.record_type) {
                 self.timers.set_no_later(*place, due);
@@ -251,12 +257,12 @@ impl Questions {
     pub(crate) fn reopen(
         &mut self,
         now: Instant,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
         chance: &mut Chance,
     ) {
         let start = self.first_query_at(now, chance);
-        for place in self.by_name.get(folded).into_iter().flatten() {
+        for place in self.by_name.get(key).into_iter().flatten() {
             let question = self
                 .slab
                 .get_mut(*place)
@@ -294,9 +300,9 @@ impl Questions {
                 self.remove(place);
                 continue;
             }
-            let (folded, record_type) = (&*question.folded, question.record_type);
-            let settled = !question.is_for_anybody() && cache.is_settled(folded, record_type);
-            let refresh = cache.refresh_due(folded, record_type);
+            let (key, record_type) = (question.key(), question.record_type);
+            let settled = !question.is_for_anybody() && cache.is_settled(key, record_type);
+            let refresh = cache.refresh_due(question.key(), record_type);
             let mut turn = question.schedule.turn(now, settled, refresh);
             if turn == Turn::Ask {
                 if !question.schedule.is_asked_by_peer(now) {
@@ -307,8 +313,8 @@ impl Questions {
                     question.asked_unicast = Some(now);
                 }
                 question.schedule.note_sent(now);
-                cache.note_asked(folded, record_type, now);
-                let refresh = cache.refresh_due(folded, record_type);
+                cache.note_asked(question.key(), record_type, now);
+                let refresh = cache.refresh_due(question.key(), record_type);
                 turn = question.schedule.turn(now, settled, refresh);
             }
             let end = question.end().filter(|_| !question.is_watched());
@@ -332,30 +338,31 @@ impl Questions {
     }
 
     /// Returns the open questions for a name and a type.
-    pub(crate) fn find(&self, folded: &[u8], record_type: RecordType) -> Option<&Question> {
-        self.place_of(folded, record_type)
-            .map(|place| self.get(place))
+    pub(crate) fn find(&self, key: NameKey<'_>, record_type: RecordType) -> Option<&Question> {
+        self.place_of(key, record_type).map(|place| self.get(place))
     }
 
-    /// Notes that another host asks at `now`, and tells whether that is news: a question that is
-    /// open here, and was not heard at this instant before.
+    /// Notes that another host asks at `now`, and returns the place of the question if that is
+    /// news: if it is open here, and was not heard at this instant before.
     pub(crate) fn note_heard(
         &mut self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
         now: Instant,
-    ) -> bool {
-        let Some(place) = self.place_of(folded, record_type) else {
-            return false;
-        };
-        self.question_mut(place).heard.replace(now) != Some(now)
+    ) -> Option<u32> {
+        let place = self.place_of(key, record_type)?;
+        let news = self.question_mut(place).heard.replace(now) != Some(now);
+        news.then_some(place)
     }
 
-    /// Notes that a peer asked the same, with nothing known that we do not know.
-    pub(crate) fn note_peer_asked(&mut self, folded: &[u8], record_type: RecordType, now: Instant) {
-        if let Some(place) = self.place_of(folded, record_type) {
-            self.question_mut(place).schedule.note_peer_asked(now);
-        }
+    /// Notes that a peer asked the question in this place, with nothing known that we do not know.
+    pub(crate) fn note_peer_asked(&mut self, place: u32, now: Instant) {
+        self.question_mut(place).schedule.note_peer_asked(now);
+    }
+
+    /// Returns the places of the open questions about a name.
+    pub(crate) fn places(&self, key: NameKey<'_>) -> &[u32] {
+        self.by_name.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// Tells whether a unicast response that brings this record was asked for in the last two
@@ -366,12 +373,12 @@ impl Questions {
     /// 6762 §6: all other unicast responses are ignored.
     pub(crate) fn expects_unicast(
         &self,
-        folded: &[u8],
+        key: NameKey<'_>,
         record_type: RecordType,
         now: Instant,
     ) -> bool {
         let recent = |at: Instant| now.saturating_duration_since(at) <= UNICAST_WINDOW;
-        self.at(folded).any(|question| {
+        self.at(key).any(|question| {
             is_wanted(record_type, question.record_type)
                 && question.asked_unicast.is_some_and(recent)
         })
@@ -383,10 +390,10 @@ impl Questions {
         let Some(question) = self.slab.remove(place) else {
             return;
         };
-        if let Some(places) = self.by_name.get_mut(&question.folded) {
+        if let Some(places) = self.by_name.get_mut(question.key()) {
             places.retain(|held| *held != place);
             if places.is_empty() {
-                self.by_name.remove(&question.folded);
+                self.by_name.remove(question.key());
             }
         }
     }
@@ -400,15 +407,14 @@ impl Questions {
         start
     }
 
-    fn at<'q>(&'q self, folded: &[u8]) -> impl Iterator<Item = &'q Question> + use<'q> {
-        let places = self.by_name.get(folded).map_or(&[][..], Vec::as_slice);
-        places
+    fn at<'q>(&'q self, key: NameKey<'_>) -> impl Iterator<Item = &'q Question> + use<'q> {
+        self.places(key)
             .iter()
             .map(|place| self.slab.get(*place).expect("indexed places are filled"))
     }
 
-    fn place_of(&self, folded: &[u8], record_type: RecordType) -> Option<u32> {
-        let mut places = self.by_name.get(folded)?.iter().copied();
+    fn place_of(&self, key: NameKey<'_>, record_type: RecordType) -> Option<u32> {
+        let mut places = self.by_name.get(key)?.iter().copied();
         places.find(|place| self.get(*place).record_type == record_type)
     }
 
@@ -418,9 +424,20 @@ impl Questions {
 }
 
 impl Question {
+    /// Returns what its name is looked up by.
+    pub(crate) fn key(&self) -> NameKey<'_> {
+        NameKey::again(&self.name, self.digest)
+    }
+
     /// Returns until when it is kept without a watcher.
     fn end(&self) -> Option<Instant> {
         self.until.max(self.schedule.earliest())
+    }
+
+    /// Tells whether it is open, and a record of this type matters to it.
+    fn is_open_for(&self, held: RecordType) -> bool {
+        let open = self.is_watched() || self.until.is_some();
+        open && is_wanted(held, self.record_type)
     }
 
     fn is_watched(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::wire::Srv;
 /// last is the likeliest to be true: not every host flushes what it replaces. What its owner took
 /// back is used only while there is nothing else.
 pub(crate) fn choose(cache: &Cache, instance: &Name, lot: u64) -> Option<Srv> {
-    let held = cache.answers(&instance.folded(), RecordType::SRV);
+    let held = cache.answers(instance.key(), RecordType::SRV);
     let all = held.filter_map(|cached| match &cached.record().rdata {
         Rdata::Srv(srv) => Some(((cached.is_leaving(), srv.priority), srv)),
         _ => None,
@@ -41,10 +41,10 @@ pub(crate) fn choose(cache: &Cache, instance: &Name, lot: u64) -> Option<Srv> {
 
 /// Returns the addresses of a host, in ascending order, IPv4 first.
 pub(crate) fn addresses(cache: &Cache, host: &Name) -> Vec<IpAddr> {
-    let folded = host.folded();
+    let key = host.key();
     let held = ADDRESS_TYPES
         .iter()
-        .flat_map(|record_type| cache.answers(&folded, *record_type));
+        .flat_map(|record_type| cache.answers(key, *record_type));
     let mut addresses: Vec<IpAddr> = held
         .filter_map(|cached| match cached.record().rdata {
             Rdata::A(address) => Some(IpAddr::from(address)),
@@ -60,16 +60,16 @@ pub(crate) fn addresses(cache: &Cache, host: &Name) -> Vec<IpAddr> {
 /// Returns the TXT of an instance; an empty one once it is clear that there is none. Of several the
 /// one that came last counts.
 pub(crate) fn txt(instance: &Name, cache: &Cache, questions: &Questions) -> Option<TxtProperties> {
-    let folded = instance.folded();
-    let held = cache.answers(&folded, RecordType::TXT);
+    let key = instance.key();
+    let held = cache.answers(key, RecordType::TXT);
     let newest = held.max_by_key(|cached| !cached.is_leaving());
     if let Some(Rdata::Txt(txt)) = newest.map(|cached| &cached.record().rdata) {
         return Some(TxtProperties::from_wire(txt));
     }
     let asked = questions
-        .find(&folded, RecordType::TXT)
+        .find(key, RecordType::TXT)
         .map_or(0, |held| held.schedule.sent());
-    let none = cache.denies(&folded, RecordType::TXT) || asked >= TXT_ASKED_MAX;
+    let none = cache.denies(key, RecordType::TXT) || asked >= TXT_ASKED_MAX;
     none.then(TxtProperties::new)
 }
 

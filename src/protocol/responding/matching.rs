@@ -93,7 +93,7 @@ fn subject(zone: &Zone, question: QuestionRef<'_>) -> Option<NameId> {
     if !Class::IN.matches(question.class()) {
         return None;
     }
-    zone.find(&question.name().folded())
+    zone.find(question.key())
 }
 
 /// Returns the answer that says what a record says that was heard.
@@ -101,7 +101,7 @@ fn same_answer(zone: &Zone, heard: &RecordRef<'_>) -> Option<Answer> {
     if heard.record_type() != RecordType::NSEC {
         return zone.find_same(heard).map(Answer::Record);
     }
-    let name = zone.find(&heard.name().folded())?;
+    let name = zone.find(heard.key())?;
     let nsec = zone.nsec(name)?;
     (heard.class() == nsec.class && heard.rdata() == nsec.rdata).then_some(Answer::Nsec(name))
 }
@@ -109,7 +109,7 @@ fn same_answer(zone: &Zone, heard: &RecordRef<'_>) -> Option<Answer> {
 /// Returns the records that a message proposes at names of ours.
 fn proposed(zone: &Zone, message: &Message<'_>) -> Sorted<(NameId, RecordType)> {
     let ours = message.authorities().filter_map(|record| {
-        let name = zone.find(&record.name().folded())?;
+        let name = zone.find(record.key())?;
         Some((name, record.record_type()))
     });
     ours.collect()

@@ -90,7 +90,7 @@ impl Responder {
         if arrival.source.port() == MDNS_PORT {
             self.answer(&query, asked, zone, chance);
         } else if query.on_link {
-            let legacy = Legacy::new(message, link.message_bytes_max(arrival.family()));
+            let legacy = || Legacy::new(message, link.message_bytes_max(arrival.family()));
             self.answer_plainly(&query, asked, legacy, zone, chance);
         }
     }
@@ -242,7 +242,7 @@ impl Responder {
         &mut self,
         query: &Query<'_>,
         asked: SmallVec<[Asked; 2]>,
-        legacy: Legacy,
+        legacy: impl FnOnce() -> Legacy,
         zone: &Zone,
         chance: &mut Chance,
     ) {
@@ -252,8 +252,10 @@ impl Responder {
             false => Haste::Spread,
         };
         let due = delay::due(haste, query.now, chance);
-        let reply = Reply::new(due, query.arrival.source, answers, true);
-        self.replies.push(reply.plain(legacy));
+        if !answers.is_empty() {
+            let reply = Reply::new(due, query.arrival.source, answers, true);
+            self.replies.push(reply.plain(legacy()));
+        }
     }
 
     /// Wants answers to be multicast at `due`.
