@@ -5,6 +5,7 @@
 //!
 //! - `schedule`: when one question is asked
 //! - `questions`: all open questions of a link
+//! - `watchers`: who waits for the answers to one of them
 //! - `query`: the packets
 //! - `browser`: following the instances of a service type
 //! - `type_browser`: following which types there are
@@ -20,6 +21,7 @@ mod questions;
 mod resolving;
 mod schedule;
 mod type_browser;
+mod watchers;
 
 pub(crate) use browser::Browser;
 pub use browser::Depth;
@@ -29,13 +31,13 @@ pub(crate) use query::write;
 pub(crate) use questions::Places;
 pub(crate) use questions::Question;
 pub(crate) use questions::Questions;
-pub(crate) use questions::Role;
-pub(crate) use questions::Watcher;
 pub(crate) use resolving::TXT_ASKED_MAX;
 pub(crate) use schedule::First;
 pub(crate) use schedule::Schedule;
 pub(crate) use schedule::Turn;
 pub(crate) use type_browser::TypeBrowser;
+pub(crate) use watchers::Role;
+pub(crate) use watchers::Watcher;
 
 /// Names one browse or lookup for as long as the engine lives.
 ///

@@ -5,7 +5,6 @@
 //! Not here: when a question is asked ([`schedule`](crate::protocol::querying::Schedule)), how a
 //! query is written ([`query`](crate::protocol::querying::write)).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,8 +17,10 @@ use crate::protocol::deadlines::Deadlines;
 use crate::protocol::name_map::NameMap;
 use crate::protocol::querying::First;
 use crate::protocol::querying::Schedule;
-use crate::protocol::querying::SubscriptionId;
 use crate::protocol::querying::Turn;
+use crate::protocol::querying::watchers::Role;
+use crate::protocol::querying::watchers::Watcher;
+use crate::protocol::querying::watchers::Watchers;
 use crate::protocol::slab::Slab;
 use crate::protocol::sorted::IN_PLACE;
 use crate::wire::Name;
@@ -52,29 +53,11 @@ pub(crate) struct Question {
     /// When another host last asked it.
     heard: Option<Instant>,
     /// Who wants its answers for themselves.
-    watchers: BTreeSet<Watcher>,
+    watchers: Watchers,
     /// Whose instances are resolved with its answers: a host may have thousands of them.
-    details: BTreeSet<Watcher>,
+    details: Watchers,
     /// Until when it is open without a watcher, if it is.
     until: Option<Instant>,
-}
-
-/// Who wants to hear of changes to a question's answers.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Watcher {
-    pub(crate) subscription: SubscriptionId,
-    pub(crate) role: Role,
-}
-
-/// What the answers are to the one who watches.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Role {
-    /// Pointers to instances or types.
-    Pointers,
-    /// Part of what resolves the instance that has this number with its browser.
-    Detail(u32),
-    /// Records wanted for themselves.
-    Records,
 }
 
 /// The questions whose turn it was.
@@ -170,8 +153,8 @@ impl Questions {
             schedule,
             asked_unicast: None,
             heard: None,
-            watchers: BTreeSet::new(),
-            details: BTreeSet::new(),
+            watchers: Watchers::default(),
+            details: Watchers::default(),
             until: None,
         });
         self.by_name.or_default(key, name).push(place);
@@ -228,7 +211,7 @@ impl Questions {
             .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.watchers.iter().copied())
+            .flat_map(|question| question.watchers.iter())
             .collect()
     }
 
@@ -238,7 +221,7 @@ impl Questions {
             .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.details.iter().copied())
+            .flat_map(|question| question.details.iter())
             .collect()
     }
 
@@ -444,7 +427,7 @@ impl Question {
         !self.watchers.is_empty() || !self.details.is_empty()
     }
 
-    fn watching(&mut self, role: Role) -> &mut BTreeSet<Watcher> {
+    fn watching(&mut self, role: Role) -> &mut Watchers {
         match role {
             Role::Detail(_) => &mut self.details,
             Role::Pointers | Role::Records => &mut self.watchers,
@@ -454,8 +437,8 @@ impl Question {
     /// Tells whether any host may have an answer of its own, whatever one of them says: instances
     /// are pointed to by shared records. RFC 6763 §4.1.
     pub(crate) fn is_for_anybody(&self) -> bool {
-        let mut roles = self.watchers.iter().map(|watcher| &watcher.role);
-        roles.any(|role| *role == Role::Pointers)
+        let mut watchers = self.watchers.iter();
+        watchers.any(|watcher| watcher.role == Role::Pointers)
     }
 }
 
