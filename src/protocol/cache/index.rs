@@ -18,18 +18,21 @@ use crate::wire::RecordDigest;
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// The places of a name's records, in the order in which they came.
-    by_name: NameMap<Vec<u32>>,
+    by_name: NameMap<Places>,
     by_digest: HashMap<u64, Alike, Spread>,
 }
 
 /// The places of the records that have one digest: one, but for a rare accident.
 type Alike = SmallVec<[u32; 1]>;
 
+/// Most names have no more than these records, which then take no memory of their own.
+type Places = SmallVec<[u32; 4]>;
+
 impl Index {
     /// Returns the places of a name's records, in the order in which they came.
     #[inline]
     pub(crate) fn at(&self, key: NameKey<'_>) -> &[u32] {
-        self.by_name.get(key).map_or(&[], Vec::as_slice)
+        self.by_name.get(key).map_or(&[], SmallVec::as_slice)
     }
 
     /// Tells whether there is surely nothing of a name, without looking at it.

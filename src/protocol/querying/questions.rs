@@ -32,7 +32,8 @@ use crate::wire::RecordType;
 #[derive(Debug)]
 pub(crate) struct Questions {
     slab: Slab<Question>,
-    by_name: NameMap<Vec<u32>>,
+    /// Most names are asked about for one type or two.
+    by_name: NameMap<SmallVec<[u32; 4]>>,
     timers: Deadlines,
     /// When the questions opened most recently are first asked; those that come before it join
     /// them.
@@ -345,7 +346,7 @@ impl Questions {
 
     /// Returns the places of the open questions about a name.
     pub(crate) fn places(&self, key: NameKey<'_>) -> &[u32] {
-        self.by_name.get(key).map_or(&[], Vec::as_slice)
+        self.by_name.get(key).map_or(&[], SmallVec::as_slice)
     }
 
     /// Tells whether a unicast response that brings this record was asked for in the last two

@@ -1,7 +1,7 @@
 //! Who waits for the answers to a question.
 //!
-//! The four questions that resolve an instance have one who waits, each, and a link has thousands of
-//! instances; those of a host that offers everything have as many as it has services.
+//! The four questions that resolve an instance have one who waits, each, and a link has thousands
+//! of instances; those of a host that offers everything have as many as it has services.
 
 use std::collections::BTreeSet;
 
