@@ -297,7 +297,7 @@ impl Told for RecordEvent {
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Statuses kept for one who does not read them.
-const STATUSES_MAX: usize = 64;
+const STATUSES_MAX: usize = 16;
 
 /// With fewer places a reader would lag at every event.
 const PLACES_MIN: usize = 4;
