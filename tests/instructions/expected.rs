@@ -32,6 +32,12 @@ impl Expected {
         }
     }
 
+    /// Tells whether a count is about as large as is kept.
+    pub(crate) fn is_near(&self, name: &str, count: u64) -> bool {
+        let expected = self.counts.get(name);
+        expected.is_some_and(|expected| is_near(*expected, count))
+    }
+
     /// Returns what is not as expected of `counts`, made by `maker`; a line for each.
     pub(crate) fn faults(&self, counts: &Counts, maker: &str) -> Vec<String> {
         let mut faults = Vec::new();

@@ -2,7 +2,9 @@
 //!
 //! Times on a busy machine say little; instructions are the same from run to run, so that a slip of
 //! a few percent is seen. `make instructions` runs it, in release and with valgrind; `UPDATE=1`
-//! keeps what was counted. What the random keys of hash maps change is 0.2 percent, far below the
+//! keeps what was counted. The least of several runs counts: by the chance of a process's secret
+//! keys a name may stand beside another in a hash map and be looked at in vain, and a message that
+//! repeats one name repeats that. The rest of what the keys change is 0.2 percent, far below the
 //! five that a count may be off.
 //!
 //! - [`work`]: what is counted
@@ -17,6 +19,7 @@ mod crowded;
 mod expected;
 mod work;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -31,22 +34,37 @@ fn the_work_is_what_its_names_say() {
 
 #[test]
 fn the_work_takes_as_many_instructions_as_is_kept() {
-    assert!(
-        !cfg!(debug_assertions),
-        "only a release tells: make instructions"
-    );
+    if cfg!(debug_assertions) {
+        panic!("only a release tells: make instructions");
+    }
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions/expected.txt");
-    let counts = callgrind::count(&work::pieces(), "the_work_is_what_its_names_say");
+    let update = std::env::var("UPDATE").as_deref() == Ok("1");
+    let expected = fs::read_to_string(&kept).expect("figures are kept");
+    let expected = expected::Expected::read(&expected);
     let maker = expected::maker();
+
+    let mut counts = BTreeMap::new();
+    for _ in 0..RUNS {
+        let mut pieces = work::pieces();
+        pieces.retain(|piece| {
+            let count = counts.get(&piece.name);
+            update || count.is_none_or(|count| !expected.is_near(&piece.name, *count))
+        });
+        for (name, count) in callgrind::count(&pieces, "the_work_is_what_its_names_say") {
+            let least = counts.entry(name).or_insert(count);
+            *least = count.min(*least);
+        }
+    }
+    let in_order = work::pieces().into_iter();
+    let counts = in_order.map(|piece| (piece.name.clone(), counts[&piece.name]));
+    let counts = counts.collect();
     let found = expected::write(&counts, &maker);
     println!("{found}");
-    if std::env::var("UPDATE").as_deref() == Ok("1") {
+    if update {
         fs::write(&kept, found).expect("the folder is ours");
         return;
     }
-
-    let kept = fs::read_to_string(&kept).expect("figures are kept");
-    let faults = expected::Expected::read(&kept).faults(&counts, &maker);
+    let faults = expected.faults(&counts, &maker);
 
     assert!(
         faults.is_empty(),
@@ -54,3 +72,6 @@ fn the_work_takes_as_many_instructions_as_is_kept() {
         faults.join("\n")
     );
 }
+
+/// Most runs of a piece of work. A third of them have the bad luck that a repeated name can have.
+const RUNS: usize = 6;
