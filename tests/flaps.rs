@@ -374,6 +374,6 @@ const GLOBAL_V6: &str = "addr add 2001:db8::1/64 dev lab0 nodad";
 const FOUND_AGAIN_MAX: Duration = Duration::from_millis(3000);
 /// How long the test waits for what is not measured.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What may stay resident, in KiB: half of one for each flap. Measured: 200 to 330, after a thousand
-/// flaps as after four thousand.
+/// What may stay resident, in KiB: half of one for each flap. Measured: 200 to 330, after a
+/// thousand flaps as after four thousand.
 const GROWTH_MAX_KIB: u64 = FLAPS as u64 / 2;
