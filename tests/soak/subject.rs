@@ -29,6 +29,7 @@ use beacon::Registration;
 use beacon::Service;
 use beacon::lifecycle::Census;
 
+use crate::CACHE_RECORDS;
 use crate::GHOSTS;
 use crate::OWN;
 use crate::PEER;
@@ -77,7 +78,7 @@ pub(crate) fn run() {
 
 fn config() -> Config {
     let limits = Limits {
-        cache_records: 256,
+        cache_records: CACHE_RECORDS,
         packets_per_second: NonZeroU32::new(RATE).unwrap(),
         registrations: SERVICES,
         browsers: 2,
