@@ -37,6 +37,8 @@ pub(crate) struct Answer {
 /// What many questions brought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
+    /// Questions without an answer: each made the window smaller.
+    pub(crate) unanswered: usize,
     pub(crate) answers: f64,
     /// From the first question to the last answer.
     pub(crate) took: Duration,
@@ -98,9 +100,9 @@ impl Asker {
         }
     }
 
-    /// Asks these questions in turn for `lasting`, `window` open at a time, and counts the
-    /// answers, each of so many `records`. What has not come after `silence` is lost, and another
-    /// question is asked for it. Waits for the last answers.
+    /// Asks these questions in turn for `lasting`, or [`QUESTIONS_MAX`] of them, `window` open at a
+    /// time, and counts the answers, each of so many `records`. What has not come after `silence`
+    /// is lost, and another question is asked for it. Waits for the last answers.
     pub(crate) fn ask_for(
         &self,
         lasting: Duration,
@@ -119,6 +121,7 @@ impl Asker {
             while asking && asked * records + records <= came + lost + window * records {
                 self.send(&questions[asked % questions.len()]);
                 asked += 1;
+                asking = asked < QUESTIONS_MAX;
             }
             if !asking && came + lost >= asked * records {
                 break;
@@ -139,6 +142,7 @@ impl Asker {
             }
         }
         Asked {
+            unanswered: asked.saturating_sub(came / records),
             answers: came as f64 / records as f64,
             took: last - start,
         }
@@ -182,6 +186,9 @@ fn open(address: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// Fewer than Beacon takes in from one source in one second, by default: what is above that is
+/// dropped unread, and the window is smaller from then on.
+const QUESTIONS_MAX: usize = 30_000;
 /// Who answers a question in a third of a second is not waited for until the end.
 const DRAINED_MAX: Duration = Duration::from_secs(2);
 const PACKET_BYTES_MAX: usize = 65_535;

@@ -3,9 +3,12 @@
 //! The price is the CPU time of the responder's threads, in user space and in the kernel, for a
 //! thousand answers. The floor is a bare echo in batches, with answers of the size of Beacon's.
 
+use std::cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::asker::Answer;
 use crate::asker::Asker;
@@ -58,6 +61,8 @@ struct Stand {
     publisher: Publisher,
     legacy: Asker,
     unicast: Asker,
+    /// When it was last asked as much as it takes in within a second.
+    asked: cell::Cell<Option<Instant>>,
     /// What one question of a type brings.
     one: RefCell<BTreeMap<(u16, Way), Answer>>,
 }
@@ -122,6 +127,7 @@ impl Stand {
             publisher,
             legacy,
             unicast,
+            asked: cell::Cell::default(),
             one: RefCell::default(),
         }
     }
@@ -148,6 +154,9 @@ impl Stand {
             // mdns-sd does not answer by unicast who asks from port 5353.
             return;
         }
+        if let Some(asked) = self.asked.get() {
+            thread::sleep(REST.saturating_sub(asked.elapsed()));
+        }
         let usage = self.publisher.usage;
         let before = usage.cpu();
         let asked = asker.ask_for(
@@ -158,6 +167,7 @@ impl Stand {
             SILENCE,
         );
         let spent = usage.cpu() - before;
+        self.asked.set(Some(Instant::now()));
         if self.is_slow(services, cell) {
             usage.settle(BACKLOG_MAX);
         }
@@ -166,6 +176,13 @@ impl Stand {
             return;
         }
 
+        if asked.unanswered > 0 {
+            let (count, what) = (asked.unanswered, cell.what(services));
+            eprintln!(
+                "responder: {:?} left {count} unanswered: {what}",
+                self.subject
+            );
+        }
         let mut note = |figure: &str, unit, value| table.note(figure, unit, self.subject, value);
         let thousands = asked.answers / 1000.0;
         let price = spent.as_secs_f64() / thousands;
@@ -225,6 +242,8 @@ fn cells() -> impl Iterator<Item = Cell> {
 const COMPLETE_OF_100: &str = "CPU for 1,000 complete answers: PTR, window 32, 100 services";
 const BACKLOG_MAX: Duration = Duration::from_secs(60);
 const SERVICES: [usize; 3] = [1, 100, 1000];
+/// So that a limit on packets a second is met by none of the questions.
+const REST: Duration = Duration::from_secs(1);
 const BRIEF: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_millis(800);
 /// What has not come by then does not come: answers take up to 120 ms, and 1,000 records of Avahi
