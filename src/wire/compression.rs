@@ -6,6 +6,9 @@
 //! written somewhere, in front of the labels of its parent. Looking a name up goes down from the
 //! last label to the first for as long as there are nodes. The nodes are a stack, threaded through
 //! hash chains whose newest node comes first, so that what was written last can be taken back.
+//!
+//! Most names of a response come twice: as somebody's target, and as the owner of what rides along.
+//! So the few that were written last are kept as they were spelled, and compared first.
 
 /// The names that were written, as a tree of labels.
 #[derive(Debug)]
@@ -13,6 +16,9 @@ pub(super) struct Compression {
     /// The newest node of each chain.
     heads: [NodeId; CHAINS],
     nodes: Vec<Node>,
+    recent: [Recent; RECENT],
+    /// Where the next recent name goes.
+    next_recent: usize,
 }
 
 impl Compression {
@@ -20,12 +26,15 @@ impl Compression {
         Compression {
             heads: [NodeId::NONE; CHAINS],
             nodes: Vec::with_capacity(NODES_AT_FIRST),
+            recent: [Recent::NONE; RECENT],
+            next_recent: 0,
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.heads = [NodeId::NONE; CHAINS];
         self.nodes.clear();
+        self.recent.iter_mut().for_each(Recent::forget);
     }
 
     /// Returns how many labels are in the tree.
@@ -39,6 +48,8 @@ impl Compression {
             let node = self.nodes.pop().expect("there are more than none");
             self.heads[usize::from(node.chain)] = node.older;
         }
+        let gone = |recent: &&mut Recent| recent.nodes > len;
+        self.recent.iter_mut().filter(gone).for_each(Recent::forget);
     }
 
     /// Finds as much of the end of a name as was written before, and adds the labels in front of
@@ -46,6 +57,28 @@ impl Compression {
     ///
     /// `wire` is the name in uncompressed wire form.
     pub(super) fn enter(&mut self, message: &[u8], wire: &[u8], at: usize) -> Found {
+        if let Some(recent) = self.recent.iter().find(|recent| recent.is(wire)) {
+            return Found {
+                known_from: 0,
+                target: Some(recent.offset),
+            };
+        }
+        let found = self.enter_labels(message, wire, at);
+        // What is not known yet has nodes from now on, which tell when it is taken back.
+        let within_reach = at + wire.len() <= usize::from(OFFSET_MAX);
+        let whole = if found.known_from == 0 {
+            found.target
+        } else {
+            u16::try_from(at).ok().filter(|_| within_reach)
+        };
+        if let Some(offset) = whole {
+            self.recent[self.next_recent].set(wire, offset, self.nodes.len());
+            self.next_recent = (self.next_recent + 1) % RECENT;
+        }
+        found
+    }
+
+    fn enter_labels(&mut self, message: &[u8], wire: &[u8], at: usize) -> Found {
         let (starts, count) = label_starts(wire);
         let mut found = Found {
             known_from: wire.len() - 1,
@@ -127,6 +160,48 @@ pub(super) struct Found {
     pub(super) target: Option<u16>,
 }
 
+/// A name that was written not long ago.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    /// In uncompressed wire form, in the letters in which it was written.
+    wire: [u8; RECENT_BYTES],
+    /// How long it is; none is if there is none.
+    len: usize,
+    /// Where in the message its first label is.
+    offset: u16,
+    /// How many nodes there were when it was there.
+    nodes: usize,
+}
+
+impl Recent {
+    const NONE: Recent = Recent {
+        wire: [0; RECENT_BYTES],
+        len: 0,
+        offset: 0,
+        nodes: 0,
+    };
+
+    fn is(&self, wire: &[u8]) -> bool {
+        self.wire[..self.len] == *wire
+    }
+
+    /// Keeps another name, if it is no longer than most.
+    fn set(&mut self, wire: &[u8], offset: u16, nodes: usize) {
+        self.forget();
+        // The root has no label to point at.
+        if wire.len() > 1 && wire.len() <= RECENT_BYTES {
+            self.wire[..wire.len()].copy_from_slice(wire);
+            self.len = wire.len();
+            self.offset = offset;
+            self.nodes = nodes;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.len = 0;
+    }
+}
+
 /// One label in front of others.
 #[derive(Debug)]
 struct Node {
@@ -167,6 +242,12 @@ const CHAINS: usize = 256;
 /// For how many labels there is room before anything is allocated; a full message of the usual size
 /// has fewer.
 const NODES_AT_FIRST: usize = 1024;
+
+/// So many names are compared as wholes: an answer and what rides along speak of no more.
+const RECENT: usize = 4;
+
+/// Longer names are looked for label by label.
+const RECENT_BYTES: usize = 64;
 
 /// Most labels in a name.
 const LABELS_MAX: usize = 127;
@@ -298,6 +379,22 @@ mod tests {
         );
         let heads = compression.heads.iter();
         assert_eq!(heads.filter(|head| head.index().is_some()).count(), labels);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_pointed_at_however_recent_it_is() {
+        let mut compression = Compression::new();
+        let mut message = Vec::new();
+        for text in ["a.local", "b.local"] {
+            let (len, labels) = (message.len(), compression.len());
+            write(&mut compression, &mut message, text);
+            message.truncate(len);
+            compression.truncate(labels);
+            assert_eq!(find(&mut compression, &message, text), (8, None));
+        }
+        write(&mut compression, &mut message, "c.local");
+        compression.clear();
+        assert_eq!(find(&mut compression, &[], "c.local"), (8, None));
     }
 
     #[test]
