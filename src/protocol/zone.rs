@@ -289,6 +289,9 @@ impl Zone {
 
     /// Returns answers with all that belongs to their sets, each once, in the order given.
     pub(crate) fn whole_sets(&self, answers: &[Answer]) -> Answers {
+        if let [only] = answers {
+            return self.set_of(*only);
+        }
         let mut seen: Sorted<Answer> = Sorted::default();
         let mut whole = Answers::with_capacity(answers.len());
         for answer in answers {

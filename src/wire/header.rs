@@ -72,6 +72,7 @@ impl Header {
     };
 
     /// Reads the first four bytes of a message.
+    #[inline]
     pub(super) fn from_bytes(bytes: [u8; 4]) -> Header {
         let [id_high, id_low, high, low] = bytes;
         Header {

@@ -65,6 +65,7 @@ impl<'m> Message<'m> {
 
     /// Returns the header.
     #[must_use]
+    #[inline]
     pub fn header(self) -> Header {
         let bytes = self.bytes;
         Header::from_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])

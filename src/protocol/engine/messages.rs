@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::learning;
 use crate::protocol::engine::state::LinkState;
+use crate::protocol::engine::state::Tools;
 use crate::protocol::link::Arrival;
 use crate::wire::Message;
 
@@ -104,9 +105,18 @@ impl Engine {
             zone,
             ..
         } = state;
-        let chance = &mut self.tools.chance;
+        let Tools {
+            chance,
+            writer,
+            outbox,
+            ..
+        } = &mut self.tools;
         responder.handle_query(now, arrival, link, message, zone, chance);
         self.counts.replies_refused += responder.take_refused();
+        // What need not wait goes at once: to be called for it would cost more than to do it.
+        if responder.poll_timeout().is_some_and(|due| due <= now) {
+            responder.handle_timeout(now, link, zone, writer, outbox);
+        }
     }
 }
 

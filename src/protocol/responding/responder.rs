@@ -91,7 +91,7 @@ impl Responder {
             self.answer(&query, asked, zone, chance);
         } else if query.on_link {
             let legacy = || Legacy::new(message, link.message_bytes_max(arrival.family()));
-            self.answer_plainly(&query, asked, legacy, zone, chance);
+            self.answer_plainly(&query, &asked, legacy, zone, chance);
         }
     }
 
@@ -241,12 +241,15 @@ impl Responder {
     fn answer_plainly(
         &mut self,
         query: &Query<'_>,
-        asked: SmallVec<[Asked; 2]>,
+        asked: &[Asked],
         legacy: impl FnOnce() -> Legacy,
         zone: &Zone,
         chance: &mut Chance,
     ) {
-        let answers: Answers = asked.into_iter().flat_map(|asked| asked.answers).collect();
+        let mut answers = Answers::new();
+        for asked in asked {
+            answers.extend_from_slice(&asked.answers);
+        }
         let haste = match !query.many && matching::are_unique(zone, &answers) {
             true => Haste::Prompt,
             false => Haste::Spread,
