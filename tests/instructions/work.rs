@@ -67,6 +67,7 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("answer unique", 50, answer_one),
         Piece::new("answer 100 pointers", 20, answer_many),
         Piece::new("answer plainly", 50, answer_plainly),
+        Piece::new("answer plainly in turn", 50, answer_in_turn),
         Piece::new("answer 100 apart", 20, answer_apart),
         Piece::new("answer not ours", 100, answer_none),
     ]);
@@ -155,6 +156,15 @@ fn answer_plainly() -> Work {
     let asked = plain_question(&format!("Office 042.{OFFERED}.local"), RecordType::SRV);
     let mut crowded = Crowded::new(100, CACHED);
     Box::new(move |_| assert_eq!(crowded.answer(&asked).packets, 1))
+}
+
+/// Answers plain clients, each of which wants to know something else.
+fn answer_in_turn() -> Work {
+    let asked = |n| format!("Office {n:03}.{OFFERED}.local");
+    let asked = (0..50).map(|n| plain_question(&asked(n), RecordType::SRV));
+    let asked: Vec<Said> = asked.collect();
+    let mut crowded = Crowded::new(100, CACHED);
+    Box::new(move |n| assert_eq!(crowded.answer(&asked[n]).packets, 1))
 }
 
 /// Tells one host alone of all services, which the link heard of lately.

@@ -48,6 +48,22 @@ impl Legacy {
             bytes_max: wanted.clamp(PLAIN_BYTES_MAX, link_bytes_max.max(PLAIN_BYTES_MAX)),
         }
     }
+
+    pub(crate) fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Tells whether the reply to this query is the same as that to another, but for the ID.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        // Questions are repeated to the letter.
+        let is_same = |(one, two): (&Question, &Question)| {
+            one.name.as_bytes() == two.name.as_bytes() && one == two
+        };
+        self.recursion_desired == other.recursion_desired
+            && self.bytes_max == other.bytes_max
+            && self.questions.len() == other.questions.len()
+            && self.questions.iter().zip(&other.questions).all(is_same)
+    }
 }
 
 /// Writes a reply: one message, marked as cut off if the answers do not fit.

@@ -9,8 +9,8 @@ use std::time::Instant;
 use crate::protocol::link::Family;
 use crate::protocol::link::Link;
 use crate::protocol::outbox::Outbox;
-use crate::protocol::responding::legacy;
 use crate::protocol::responding::legacy::Legacy;
+use crate::protocol::responding::prepared::Asker;
 use crate::protocol::responding::prepared::Prepared;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
@@ -129,26 +129,19 @@ impl Reply {
 
     /// Sends what still stands of it.
     pub(crate) fn send(
-        &self,
+        self,
         link: &Link,
         zone: &Zone,
         prepared: &mut Prepared,
         writer: &mut Writer,
         outbox: &mut Outbox,
     ) {
-        let Some(legacy) = &self.legacy else {
-            let bytes_max = link.message_bytes_max(Family::of(self.to.ip()));
-            let emit = |bytes: &[u8]| outbox.unicast(link.id(), self.to, bytes);
-            prepared.emit(zone, &self.answers, bytes_max, writer, emit);
-            return;
+        let asker = match self.legacy {
+            Some(legacy) => Asker::Plain(legacy),
+            None => Asker::Peer(link.message_bytes_max(Family::of(self.to.ip()))),
         };
-        let standing = self.answers.iter().filter(|answer| zone.stands(**answer));
-        let standing: Answers = standing.copied().collect();
-        let answers = zone.whole_sets(&standing);
-        if !answers.is_empty() {
-            legacy::write(zone, legacy, &answers, writer);
-            outbox.unicast(link.id(), self.to, writer.bytes());
-        }
+        let emit = |bytes: &[u8]| outbox.unicast(link.id(), self.to, bytes);
+        prepared.emit(zone, &self.answers, asker, writer, emit);
     }
 
     fn waits_for(&self, source: SocketAddr) -> bool {
