@@ -54,7 +54,8 @@ fn scale_lock_and_unlock(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| *number.lock() += 1);
 }
 
-// One key; the present is passed in, and moves on by one token.
+// One key; the present is passed in, and moves on by one token: as an instant, or as the time after
+// the origin. A clock for governor is moved as the latter is.
 
 #[divan::bench(sample_size = SAMPLE)]
 fn token_bucket_beacon(bencher: Bencher<'_, '_>) {
@@ -77,6 +78,26 @@ fn token_bucket_beacon_unshared(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(sample_size = SAMPLE)]
+fn token_bucket_beacon_elapsed(bencher: Bencher<'_, '_>) {
+    let mut elapsed = Duration::ZERO;
+    let bucket = TokenBucket::new(Quota::per_second(RATE), Instant::now());
+    bencher.bench_local(|| {
+        elapsed += TOKEN;
+        bucket.check_after(elapsed, 1).is_ok()
+    });
+}
+
+#[divan::bench(sample_size = SAMPLE)]
+fn token_bucket_beacon_elapsed_unshared(bencher: Bencher<'_, '_>) {
+    let mut elapsed = Duration::ZERO;
+    let mut bucket = TokenBucket::new(Quota::per_second(RATE), Instant::now());
+    bencher.bench_local(|| {
+        elapsed += TOKEN;
+        bucket.check_mut_after(elapsed, 1).is_ok()
+    });
+}
+
+#[divan::bench(sample_size = SAMPLE)]
 fn token_bucket_governor(bencher: Bencher<'_, '_>) {
     let clock = Passed::default();
     let limiter = RateLimiter::direct_with_clock(rate(), clock.clone());
@@ -86,7 +107,7 @@ fn token_bucket_governor(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// What the next two rows do besides: move the time and choose an address.
+/// What the next rows do besides: move the time and choose an address.
 #[divan::bench(sample_size = SAMPLE)]
 fn scale_addresses(bencher: Bencher<'_, '_>) {
     let mut now = Instant::now();
@@ -94,6 +115,17 @@ fn scale_addresses(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         now += TOKEN;
         (addresses.next(), now)
+    });
+}
+
+/// The same, with the time after the origin.
+#[divan::bench(sample_size = SAMPLE)]
+fn scale_addresses_elapsed(bencher: Bencher<'_, '_>) {
+    let mut elapsed = Duration::ZERO;
+    let mut addresses = Addresses::new(1024);
+    bencher.bench_local(|| {
+        elapsed += TOKEN;
+        (addresses.next(), elapsed)
     });
 }
 
@@ -107,6 +139,29 @@ fn keyed_limiter_beacon(bencher: Bencher<'_, '_>, keys: u32) {
     bencher.bench_local(|| {
         now += TOKEN;
         limiter.check_at(addresses.next(), now).is_pass()
+    });
+}
+
+#[divan::bench(sample_size = SAMPLE, args = [1024, 1_000_000])]
+fn keyed_limiter_beacon_elapsed(bencher: Bencher<'_, '_>, keys: u32) {
+    let mut elapsed = Duration::ZERO;
+    let mut limiter = KeyedLimiter::new(1024, Quota::per_second(RATE), Instant::now());
+    let mut addresses = Addresses::new(keys);
+    bencher.bench_local(|| {
+        elapsed += TOKEN;
+        limiter.check_after(addresses.next(), elapsed).is_pass()
+    });
+}
+
+/// A flood with forged names: whoever has a place is limited still, and one of them has to go.
+#[divan::bench(sample_size = SAMPLE, args = [1_000_000])]
+fn keyed_limiter_beacon_elapsed_crowded(bencher: Bencher<'_, '_>, keys: u32) {
+    let mut elapsed = Duration::ZERO;
+    let mut limiter = KeyedLimiter::new(1024, Quota::per_second(100), Instant::now());
+    let mut addresses = Addresses::new(keys);
+    bencher.bench_local(|| {
+        elapsed += TOKEN;
+        limiter.check_after(addresses.next(), elapsed).is_pass()
     });
 }
 

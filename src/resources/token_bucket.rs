@@ -5,6 +5,11 @@
 //! ahead of the present by no more than a burst. Nothing refills the bucket, since the present
 //! moves by itself.
 //!
+//! **Guess.** Beside the number stands what it was set to last, written plainly and read instead of
+//! it: a processor that has just exchanged a number atomically reads it again only after the
+//! exchange, and would wait for that once more. The exchange fails if the guess is wrong and says
+//! what is true, and a refusal looks itself, so nothing is decided by a guess.
+//!
 //! Not here: a limit for each of many keys ([`KeyedLimiter`](crate::resources::KeyedLimiter)).
 
 use std::error;
@@ -48,6 +53,8 @@ use crate::stop::Stop;
 pub struct TokenBucket {
     /// When the bucket is full again, in nanoseconds after the origin.
     full: AtomicU64,
+    /// What `full` was at some time, most likely is.
+    guess: AtomicU64,
     pace: Pace,
     quota: Quota,
     origin: Instant,
@@ -60,6 +67,7 @@ impl TokenBucket {
     pub fn new(quota: Quota, origin: Instant) -> Self {
         Self {
             full: AtomicU64::new(0),
+            guess: AtomicU64::new(0),
             pace: Pace::of(quota),
             quota,
             origin,
@@ -75,20 +83,43 @@ impl TokenBucket {
     /// else takes any; [`NeverFits`](Throttled::NeverFits) if `n` exceeds the burst.
     #[inline]
     pub fn check_at(&self, now: Instant, n: u32) -> Result<(), Throttled> {
-        let now = nanoseconds_between(self.origin, now);
+        self.check_after(now.saturating_duration_since(self.origin), n)
+    }
+
+    /// Takes `n` tokens so long after the origin, or none.
+    ///
+    /// As [`check_at`](Self::check_at), for one who checks for many things that came together, or
+    /// several limits of one origin: to find out how far apart two instants are costs as much as
+    /// half an atomic exchange.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_at`](Self::check_at).
+    #[inline]
+    pub fn check_after(&self, elapsed: Duration, n: u32) -> Result<(), Throttled> {
+        let now = nanoseconds(elapsed);
         let ahead = self.pace.ahead(n);
-        let mut full = self.full.load(Relaxed);
+        let mut full = self.guess.load(Relaxed);
         loop {
-            let after = match self.pace.take(full, now, ahead) {
-                Ok(after) => after,
-                Err(nanoseconds) => return Err(self.denied(n, nanoseconds)),
-            };
-            match self
-                .full
-                .compare_exchange_weak(full, after, Relaxed, Relaxed)
-            {
-                Ok(_) => return Ok(()),
-                Err(seen) => full = seen,
+            match self.pace.take(full, now, ahead) {
+                Ok(after) => match self
+                    .full
+                    .compare_exchange_weak(full, after, Relaxed, Relaxed)
+                {
+                    Ok(_) => {
+                        self.guess.store(after, Relaxed);
+                        return Ok(());
+                    }
+                    Err(seen) => full = seen,
+                },
+                Err(nanoseconds) => {
+                    // By a guess nobody is refused.
+                    let seen = self.full.load(Relaxed);
+                    if seen == full {
+                        return Err(self.denied(n, nanoseconds));
+                    }
+                    full = seen;
+                }
             }
         }
     }
@@ -101,7 +132,19 @@ impl TokenBucket {
     /// As [`check_at`](Self::check_at).
     #[inline]
     pub fn check_mut_at(&mut self, now: Instant, n: u32) -> Result<(), Throttled> {
-        let now = nanoseconds_between(self.origin, now);
+        self.check_mut_after(now.saturating_duration_since(self.origin), n)
+    }
+
+    /// Takes `n` tokens so long after the origin, or none, for one who has the bucket to himself.
+    ///
+    /// As [`check_mut_at`](Self::check_mut_at) and [`check_after`](Self::check_after).
+    ///
+    /// # Errors
+    ///
+    /// As [`check_at`](Self::check_at).
+    #[inline]
+    pub fn check_mut_after(&mut self, elapsed: Duration, n: u32) -> Result<(), Throttled> {
+        let now = nanoseconds(elapsed);
         match self
             .pace
             .take(self.full.load(Relaxed), now, self.pace.ahead(n))
@@ -357,9 +400,13 @@ impl Pace {
 /// Returns how many nanoseconds `instant` is after `origin`: at least 0.
 #[inline]
 pub(crate) fn nanoseconds_between(origin: Instant, instant: Instant) -> u64 {
-    let since = instant.saturating_duration_since(origin);
-    let seconds = since.as_secs().min(SECONDS_MAX);
-    seconds * 1_000_000_000 + u64::from(since.subsec_nanos())
+    nanoseconds(instant.saturating_duration_since(origin))
+}
+
+/// Returns how many nanoseconds a span has.
+#[inline]
+pub(crate) fn nanoseconds(span: Duration) -> u64 {
+    span.as_secs().min(SECONDS_MAX) * 1_000_000_000 + u64::from(span.subsec_nanos())
 }
 
 /// The most seconds whose nanoseconds can be counted, and one more second's: 584 years.
@@ -427,6 +474,20 @@ mod tests {
             assert_eq!(own.check_mut_at(now, n), shared.check_at(now, n));
         }
         assert_eq!(own.refusals(), shared.refusals());
+    }
+
+    #[test]
+    fn a_time_after_the_origin_counts_as_the_instant() {
+        let start = Instant::now();
+        let quota = Quota::every(MILLISECOND).burst(3);
+        let [by_instant, shared, mut own] = [(); 3].map(|()| TokenBucket::new(quota, start));
+
+        for step in 0..40 {
+            let elapsed = step * step % 7 * MILLISECOND;
+            let expected = by_instant.check_at(start + elapsed, step % 5);
+            assert_eq!(shared.check_after(elapsed, step % 5), expected);
+            assert_eq!(own.check_mut_after(elapsed, step % 5), expected);
+        }
     }
 
     #[test]
@@ -538,6 +599,35 @@ mod tests {
             }
 
             prop_assert_eq!(excess(&moves, burst, 5), None);
+        }
+
+        #[test]
+        fn a_guess_that_is_out_of_date_decides_nothing(
+            steps in prop::collection::vec((0..40_u64, 0..6_u32, 0..4_u8), 1..60),
+            guess in any::<u64>(),
+        ) {
+            let start = Instant::now();
+            let mut bucket = TokenBucket::new(Quota::every(MILLISECOND).burst(4), start);
+            bucket.guess.store(guess, Relaxed);
+            let mut full = 0_u64;
+            for (at, n, way) in steps {
+                let (now, ahead) = (at * 1_000_000, u64::from(n) * 1_000_000);
+                let elapsed = Duration::from_nanos(now);
+                if way == 0 {
+                    bucket.refund(n);
+                    full = full.saturating_sub(ahead);
+                    continue;
+                }
+                let after = full.max(now) + ahead;
+                let fits = n == 0 || after <= now + 4_000_000;
+                let granted = match way {
+                    1 => bucket.check_mut_after(elapsed, n),
+                    _ => bucket.check_after(elapsed, n),
+                };
+
+                prop_assert_eq!(granted.is_ok(), fits);
+                full = if fits { after } else { full };
+            }
         }
 
         #[test]

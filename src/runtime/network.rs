@@ -189,8 +189,9 @@ impl Network {
                 return;
             }
             let received = Instant::now();
+            let elapsed = rates.elapsed(received);
             let more = intake.receive(&lane.socket, free, |receipt, slot| {
-                if let Err(rate) = rates.check_at(&receipt, received) {
+                if let Err(rate) = rates.check_after(&receipt, elapsed) {
                     rate.counter(board).increment();
                     return Some(slot);
                 }
@@ -338,7 +339,7 @@ impl Network {
         if speaking {
             let running = interface.flags.running;
             let before = self.used.insert(index, interface);
-            self.rates.add_link(index, now);
+            self.rates.add_link(index);
             engine.set_link(now, link);
             if running && before.is_some_and(|before| !before.flags.running) {
                 // The cable was out: names may have been taken, and services gone, meanwhile.

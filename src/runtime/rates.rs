@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::config::Limits;
@@ -14,11 +15,12 @@ use crate::net::Receipt;
 use crate::resources::KeyedLimiter;
 use crate::resources::Quota;
 use crate::resources::TokenBucket;
-use crate::resources::Verdict;
 use crate::runtime::figures::Board;
 
 /// The rates of all links, and of those who speak there.
 pub(crate) struct Rates {
+    /// The origin of all of them, so that a time is counted once for all.
+    origin: Instant,
     quota: Quota,
     links: BTreeMap<u32, TokenBucket>,
     sources: KeyedLimiter<(u32, IpAddr)>,
@@ -37,6 +39,7 @@ impl Rates {
         let share = limits.source_share(usize::try_from(all).unwrap_or(usize::MAX));
         let share = u32::try_from(share).unwrap_or(all);
         Self {
+            origin: now,
             quota: Quota::per_second(all).burst(all),
             links: BTreeMap::new(),
             sources: KeyedLimiter::new(limits.sources, Quota::per_second(share).burst(share), now),
@@ -44,8 +47,8 @@ impl Rates {
     }
 
     /// Lets a link bring its first second at once, unless it is known.
-    pub(crate) fn add_link(&mut self, link: u32, now: Instant) {
-        let rate = || TokenBucket::new(self.quota, now);
+    pub(crate) fn add_link(&mut self, link: u32) {
+        let rate = || TokenBucket::new(self.quota, self.origin);
         self.links.entry(link).or_insert_with(rate);
     }
 
@@ -53,14 +56,24 @@ impl Rates {
         self.links.remove(&link);
     }
 
-    /// Takes a packet in, unless its source or its link has brought too many.
-    pub(crate) fn check_at(&mut self, receipt: &Receipt, now: Instant) -> Result<(), Exceeded> {
+    /// Returns how long after the origin `now` is, for packets that came together.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.origin)
+    }
+
+    /// Takes a packet in that came so long after the origin, unless its source or its link has
+    /// brought too many.
+    pub(crate) fn check_after(
+        &mut self,
+        receipt: &Receipt,
+        elapsed: Duration,
+    ) -> Result<(), Exceeded> {
         let source = (receipt.interface, receipt.source.ip());
-        if self.sources.check_at(source, now) != Verdict::Pass {
+        if !self.sources.check_after(source, elapsed).is_pass() {
             return Err(Exceeded::Source);
         }
         match self.links.get_mut(&receipt.interface) {
-            Some(link) => link.check_mut_at(now, 1).map_err(|_| Exceeded::Link),
+            Some(link) => link.check_mut_after(elapsed, 1).map_err(|_| Exceeded::Link),
             None => Ok(()),
         }
     }
@@ -84,10 +97,10 @@ mod tests {
 
     #[test]
     fn one_source_has_its_share_and_leaves_the_rest_to_others() {
-        let now = Instant::now();
-        let mut rates = rates(now);
+        let mut rates = rates();
         let mut take = |last, count| {
-            let taken = (0..count).filter(|_| rates.check_at(&from(last), now).is_ok());
+            let taken =
+                (0..count).filter(|_| rates.check_after(&from(last), Duration::ZERO).is_ok());
             taken.count()
         };
 
@@ -97,22 +110,21 @@ mod tests {
 
     #[test]
     fn forged_sources_get_no_more_than_the_link_may_bring() {
-        let now = Instant::now();
-        let mut rates = rates(now);
+        let mut rates = rates();
 
-        let mut verdicts = (0..200).map(|last| rates.check_at(&from(last), now));
+        let mut verdicts = (0..200).map(|last| rates.check_after(&from(last), Duration::ZERO));
 
         assert!(verdicts.by_ref().take(100).all(|verdict| verdict.is_ok()));
         assert!(verdicts.all(|verdict| verdict == Err(Exceeded::Link)));
     }
 
-    fn rates(now: Instant) -> Rates {
+    fn rates() -> Rates {
         let limits = Limits {
             packets_per_second: NonZeroU32::new(100).expect("it is above zero"),
             ..Limits::default()
         };
-        let mut rates = Rates::new(&limits, now);
-        rates.add_link(1, now);
+        let mut rates = Rates::new(&limits, Instant::now());
+        rates.add_link(1);
         rates
     }
 

@@ -38,6 +38,16 @@ impl Limit {
         }
     }
 
+    /// Returns the same of what [`encode`](Self::encode) wrote.
+    #[inline]
+    pub(crate) fn ceiling_of(code: u64) -> u64 {
+        if code == BLOCKED {
+            0
+        } else {
+            code.min(AMOUNT_MAX)
+        }
+    }
+
     /// Returns the limit as one number.
     pub(crate) fn encode(self) -> u64 {
         match self {
@@ -84,6 +94,7 @@ mod tests {
         let limits = [0, 1, 42, AMOUNT_MAX].map(Limit::At);
         for limit in limits.into_iter().chain([Limit::Unlimited, Limit::Blocked]) {
             assert_eq!(Limit::decode(limit.encode()), limit);
+            assert_eq!(Limit::ceiling_of(limit.encode()), limit.ceiling());
         }
         for beyond in [AMOUNT_MAX + 1, u64::MAX - 1, u64::MAX] {
             assert_eq!(Limit::decode(Limit::At(beyond).encode()), Limit::Unlimited);

@@ -129,6 +129,7 @@ impl Budget {
     /// # Errors
     ///
     /// The node that refused, and how it stood.
+    #[inline]
     pub fn try_lease(&self, units: u64) -> Result<Lease, Exhausted> {
         self.take(units).map_err(denied(units))?;
         Ok(Lease::unbooked(self.clone(), units))
@@ -194,6 +195,7 @@ impl Budget {
     }
 
     /// Takes, or says who refused, which counts as no denial yet.
+    #[inline]
     fn take(&self, units: u64) -> Result<(), TakeError<'_>> {
         let taken = self.0.take_path(units, Turn::Behind);
         if taken.as_ref().is_err_and(|error| error.flagged) {

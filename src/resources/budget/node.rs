@@ -128,14 +128,27 @@ impl Node {
     ///
     /// The specific limit is looked at before the general one, and all before anything is taken,
     /// so that something is taken back only if another thread came in between.
+    #[inline]
     pub(crate) fn take_path(&self, units: u64, turn: Turn) -> Result<(), TakeError<'_>> {
-        let seen = self.look(units, turn).map_err(refused_by(self))?;
-        if let Some(parent) = &self.parent {
-            parent.look_path(units, turn)?;
+        match &self.parent {
+            None => self.take(units, turn).map_err(refused_by(self)),
+            Some(parent) => self.take_path_below(parent, units, turn),
         }
+    }
+
+    /// Does the same below `parent`.
+    fn take_path_below<'a>(
+        &'a self,
+        parent: &'a Self,
+        units: u64,
+        turn: Turn,
+    ) -> Result<(), TakeError<'a>> {
+        let seen = self.look(units, turn).map_err(refused_by(self))?;
+        parent.look_path(units, turn)?;
         self.take_as_seen(seen, units, turn)
             .map_err(refused_by(self))?;
-        for (taken, node) in (1..).zip(self.path().skip(1)) {
+        let (mut node, mut taken) = (parent, 1);
+        loop {
             if let Err(refused) = node.take(units, turn) {
                 return Err(TakeError {
                     node,
@@ -143,8 +156,11 @@ impl Node {
                     flagged: take_back(self.path().take(taken), units),
                 });
             }
+            let Some(above) = &node.parent else {
+                return Ok(());
+            };
+            (node, taken) = (above, taken + 1);
         }
-        Ok(())
     }
 
     /// Looks whether `units` fit here and everywhere above.
@@ -164,8 +180,10 @@ impl Node {
     /// Gives `units` back here and everywhere above; returns whether somebody waits for them.
     pub(crate) fn give_back_path(&self, units: u64) -> bool {
         let mut flagged = false;
-        for node in self.path() {
+        let mut next = Some(self);
+        while let Some(node) = next {
             flagged |= node.released.fetch_add(2 * units, AcqRel) & FLAG != 0;
+            next = node.parent.as_deref();
         }
         flagged
     }
@@ -200,7 +218,7 @@ impl Node {
             let released = self.released.load(Acquire);
             let granted = self.granted.load(Acquire);
             let used = used(granted, released);
-            let room = self.limit().ceiling().saturating_sub(used);
+            let room = Limit::ceiling_of(self.limit.load(Acquire)).saturating_sub(used);
             let held_back = turn == Turn::Behind && released & FLAG != 0;
             if units == 0 || (units <= room && !held_back) {
                 return Ok(Seen { granted, used });

@@ -18,13 +18,12 @@ use std::time::Instant;
 
 use crate::resources::Quota;
 use crate::resources::keyed_limiter::hash::Seed;
+use crate::resources::keyed_limiter::set::Hashed;
 use crate::resources::keyed_limiter::set::Set;
 use crate::resources::keyed_limiter::set::State;
 use crate::resources::keyed_limiter::set::TIME_MAX;
 use crate::resources::keyed_limiter::set::WAYS;
-use crate::resources::keyed_limiter::set::Worth;
 use crate::resources::token_bucket::Pace;
-use crate::resources::token_bucket::nanoseconds_between;
 
 /// A rate limit for each of many keys, such as the addresses that packets come from, in memory
 /// that is fixed when it is made.
@@ -121,36 +120,37 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     /// Takes one token of `key`, if it has one.
     #[inline]
     pub fn check_at(&mut self, key: K, now: Instant) -> Verdict {
-        let now = nanoseconds_between(self.origin, now).min(TIME_MAX / 2);
-        let (set, way) = self.place(key, now);
-        let set = &mut self.sets[set];
+        self.check_after(key, now.saturating_duration_since(self.origin))
+    }
+
+    /// Takes one token of `key`, if it has one, so long after the origin.
+    ///
+    /// As [`check_at`](Self::check_at), for one who checks many packets that came together, or
+    /// several limits of one origin: to find out how far apart two instants are costs about as
+    /// much as the rest of a check.
+    // Always: the way of a key that is there is short, and shorter still where its kind is known.
+    #[inline(always)]
+    pub fn check_after(&mut self, key: K, elapsed: Duration) -> Verdict {
+        let now = nanoseconds_until_half(elapsed);
+        let (hash, at) = self.set_of(&key);
+        let set = &mut self.sets[at];
+        let Some(way) = set.find(hash, &key) else {
+            // Of a whole burst there is always one token.
+            let state = State::limited(now + self.pace.interval);
+            let way = set.claim(hash, state, now, &mut self.evictions);
+            set.put(way, key, 1);
+            return Verdict::Pass;
+        };
         set.count(way);
         let state = set.state_mut(way);
-        if state.is_exempt() {
-            return Verdict::Pass;
+        // `latest` is at most `TIME_MAX`, and what is flagged is beyond: one comparison tells all.
+        let latest = now + self.pace.burst;
+        let after = state.after(now, self.pace.interval);
+        if after > latest {
+            return self.refuse(at, way, now);
         }
-        let until = match state.penalised_until(now) {
-            Some(until) => until,
-            None => match self.pace.take(state.full(), now, self.pace.interval) {
-                Ok(full) => {
-                    *state = State::limited(full);
-                    return Verdict::Pass;
-                }
-                Err(retry_after) if self.penalty == 0 => {
-                    self.refusals += 1;
-                    let retry_after = Duration::from_nanos(retry_after);
-                    return Verdict::Limited { retry_after };
-                }
-                Err(_) => {
-                    let until = now.saturating_add(self.penalty).min(TIME_MAX);
-                    *state = State::penalised(until);
-                    until
-                }
-            },
-        };
-        self.refusals += 1;
-        let until = self.origin + Duration::from_nanos(until);
-        Verdict::Penalised { until }
+        *state = State::limited(after);
+        Verdict::Pass
     }
 
     /// Lets `key` pass from now on, always. Returns whether there was room for it: in each set half
@@ -158,7 +158,7 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     #[must_use = "without room it is not exempt"]
     pub fn exempt(&mut self, key: K) -> bool {
         let (hash, at) = self.set_of(&key);
-        let set = &self.sets[at];
+        let set = &mut self.sets[at];
         let exempt = |way| set.state(way).is_exempt();
         if set.find(hash, &key).is_some_and(exempt) {
             return true;
@@ -166,8 +166,13 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
         let room = (0..WAYS).filter(|way| exempt(*way)).count() < WAYS / 2;
         if room {
             // At no later time than the origin nothing counts as past.
-            let (_, way) = self.place(key, 0);
-            *self.sets[at].state_mut(way) = State::EXEMPT;
+            match set.find(hash, &key) {
+                Some(way) => *set.state_mut(way) = State::EXEMPT,
+                None => {
+                    let way = set.claim(hash, State::EXEMPT, 0, &mut self.evictions);
+                    set.put(way, key, 0);
+                }
+            }
         }
         room
     }
@@ -233,32 +238,49 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
         self.quota
     }
 
-    /// Returns the place of `key`: the one it has, or one that it gets.
-    #[inline]
-    fn place(&mut self, key: K, now: u64) -> (usize, usize) {
-        let (hash, at) = self.set_of(&key);
-        let set = &mut self.sets[at];
-        if let Some(way) = set.find(hash, &key) {
-            return (at, way);
+    /// Says why a key may not go on, unless it is one that always may.
+    #[inline(never)]
+    fn refuse(&mut self, at: usize, way: usize, now: u64) -> Verdict {
+        let state = self.sets[at].state_mut(way);
+        if state.is_exempt() {
+            return Verdict::Pass;
         }
-        let (way, worth) = set.least(now);
-        if worth == Worth::Something {
-            self.evictions += 1;
-        }
-        set.put(way, hash, key);
-        (at, way)
+        let until = match state.penalised_until(now) {
+            Some(until) => until,
+            None => match self.pace.take(state.full(), now, self.pace.interval) {
+                Ok(full) => {
+                    *state = State::limited(full);
+                    return Verdict::Pass;
+                }
+                Err(retry_after) if self.penalty == 0 => {
+                    self.refusals += 1;
+                    let retry_after = Duration::from_nanos(retry_after);
+                    return Verdict::Limited { retry_after };
+                }
+                Err(_) => {
+                    let until = now.saturating_add(self.penalty).min(TIME_MAX);
+                    *state = State::penalised(until);
+                    until
+                }
+            },
+        };
+        self.refusals += 1;
+        let until = self.origin + Duration::from_nanos(until);
+        Verdict::Penalised { until }
     }
 
     /// Returns the hash of a key and the set that it belongs to.
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "it is less than the number of sets"
+        reason = "the upper half is less than the number of sets, the lower one is wanted"
     )]
-    fn set_of(&self, key: &K) -> (u64, usize) {
+    fn set_of(&self, key: &K) -> (Hashed, usize) {
         let hash = self.seed.hash(key);
         let scaled = u128::from(hash) * self.sets.len() as u128;
-        (hash, (scaled >> 64) as usize)
+        // What chose the set is the same for all keys in it; the remainder is not.
+        let rest = scaled as u64 ^ hash;
+        (Hashed(rest), (scaled >> 64) as usize)
     }
 }
 
@@ -311,10 +333,18 @@ pub enum Verdict {
 impl Verdict {
     /// Returns whether it may go on.
     #[must_use]
+    #[inline]
     pub fn is_pass(self) -> bool {
-        self == Self::Pass
+        matches!(self, Self::Pass)
     }
 }
 
 /// So many places there are for each key, so that few sets are full when all keys are there.
 const PLACES_PER_KEY: usize = 2;
+
+/// Returns how many nanoseconds a span has, but no more than half of those a state can name.
+#[inline]
+fn nanoseconds_until_half(span: Duration) -> u64 {
+    const SECONDS_MAX: u64 = TIME_MAX / 2 / 1_000_000_000 - 1;
+    span.as_secs().min(SECONDS_MAX) * 1_000_000_000 + u64::from(span.subsec_nanos())
+}

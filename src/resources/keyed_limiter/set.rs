@@ -1,56 +1,112 @@
 //! Eight places side by side: all that is looked at for one key.
 
-use std::array;
+use std::num::NonZeroU8;
+use std::num::NonZeroU64;
 
 /// How many places a set has: how many keys may meet before one has to go.
 pub(crate) const WAYS: usize = 8;
 
 /// Eight places, each for a key, its state and how often it was checked.
 ///
-/// Of each key in it there is a tag of eight bits, of its hash; all eight tags are compared in one
-/// step, so a key is hardly ever compared with another.
-#[repr(align(64))]
+/// Of each key in it there is a tag of seven bits, of its hash; all eight tags are compared in one
+/// step, so a key is hardly ever compared with another. Tags, states and the first places come
+/// first: a key that is there is found in two lines of the processor's cache, seldom three.
+#[repr(C, align(64))]
 pub(crate) struct Set<K> {
+    /// Of no meaning where nobody stands.
+    tags: [u8; WAYS],
     states: [State; WAYS],
-    tags: u64,
-    keys: [Option<K>; WAYS],
-    counts: [u64; WAYS],
+    places: [Place<K>; WAYS],
+    /// A bit for each place.
+    vacant: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Place<K> {
+    key: Option<K>,
+    count: u64,
 }
 
 impl<K: Copy + Eq> Set<K> {
     pub(crate) fn new() -> Self {
         Self {
+            tags: [0; WAYS],
             states: [State::FULL; WAYS],
-            tags: 0,
-            keys: [None; WAYS],
-            counts: [0; WAYS],
+            places: [Place {
+                key: None,
+                count: 0,
+            }; WAYS],
+            vacant: u8::MAX,
         }
     }
 
-    /// Returns in which place `key` stands, if it does; `hash` is its own.
+    /// Returns in which place `key` stands, if it does.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        let mut candidates = equal_bytes(self.tags, tag_of(hash));
-        while candidates != 0 {
-            let way = candidates.trailing_zeros() as usize / 8;
-            if self.keys[way % WAYS].as_ref() == Some(key) {
+    pub(crate) fn find(&self, hash: Hashed, key: &K) -> Option<usize> {
+        let mut candidates =
+            NonZeroU64::new(zero_bytes(u64::from_le_bytes(self.tags) ^ hash.tags()));
+        while let Some(some) = candidates {
+            let way = some.trailing_zeros() as usize / 8;
+            if self.places[way].key.as_ref() == Some(key) {
                 return Some(way);
             }
-            candidates &= candidates - 1;
+            candidates = NonZeroU64::new(some.get() & (some.get() - 1));
         }
         None
+    }
+
+    /// Frees a place for a key with this `hash`, which stands as `state` says, and returns which;
+    /// `evictions` counts if that loses something. The key itself is to be [put](Self::put) there.
+    // Kept out of the way of keys that are there, and without the key, which would have to be
+    // passed through memory.
+    #[inline(never)]
+    pub(crate) fn claim(
+        &mut self,
+        hash: Hashed,
+        state: State,
+        now: u64,
+        evictions: &mut u64,
+    ) -> usize {
+        let (way, worth) = self.choose(hash, now);
+        *evictions += u64::from(worth == Worth::Something);
+        self.vacant &= !(1 << way);
+        self.tags[way % WAYS] = hash.tag(way);
+        self.states[way % WAYS] = state;
+        way
+    }
+
+    /// Puts a key that was checked so often where a place was [claimed](Self::claim) for it.
+    #[inline]
+    pub(crate) fn put(&mut self, way: usize, key: K, count: u64) {
+        let key = Some(key);
+        self.places[way % WAYS] = Place { key, count };
     }
 
     /// Returns which place is worth least at `now`: one that is empty, or whose key may as well be
     /// a new one; then the one whose bucket is full again first; then the penalised one that is
     /// free again first. Exempt ones come last of all.
     #[inline]
-    pub(crate) fn least(&self, now: u64) -> (usize, Worth) {
-        let least = lowest(self.states.map(|state| state.0));
-        let any_penalised = self.states.iter().fold(0, |any, state| any | state.0) & PENALISED != 0;
+    fn choose(&self, hash: Hashed, now: u64) -> (usize, Worth) {
+        if let Some(vacant) = NonZeroU8::new(self.vacant) {
+            return (vacant.trailing_zeros() as usize, Worth::Nothing);
+        }
+        // Mostly half of the set is enough to find one that loses nothing and did not come lately;
+        // for other keys it is the other half.
+        let (half, other) = hash.halves();
+        let least = self.least_of_half(half);
         if self.states[least].0 <= now {
             return (least, Worth::Nothing);
         }
+        self.least(least, self.least_of_half(other), now)
+    }
+
+    /// Returns which place is worth least; `one` and `other` are the least of the two halves, and
+    /// `one` does not look as if it were worth nothing.
+    fn least(&self, one: usize, other: usize, now: u64) -> (usize, Worth) {
+        if self.states[other % WAYS].0 <= now {
+            return (other, Worth::Nothing);
+        }
+        let any_penalised = self.states.iter().fold(0, |any, state| any | state.0) & PENALISED != 0;
         if any_penalised {
             // A penalty that is over does not look it.
             let over = |state: &State| state.is_over(now);
@@ -58,26 +114,34 @@ impl<K: Copy + Eq> Set<K> {
                 return (way, Worth::Nothing);
             }
         }
+        let least = if self.states[one % WAYS].0 <= self.states[other % WAYS].0 {
+            one
+        } else {
+            other
+        };
         (least, Worth::Something)
     }
 
-    /// Gives the place to another key.
+    /// Returns the place of the lowest state in half of the set, but for a difference of less than
+    /// four.
     #[inline]
-    pub(crate) fn put(&mut self, way: usize, hash: u64, key: K) {
-        let shift = way * 8;
-        self.tags = self.tags & !(0xff << shift) | tag_of(hash) << shift;
-        self.keys[way % WAYS] = Some(key);
-        self.states[way % WAYS] = State::FULL;
-        self.counts[way % WAYS] = 0;
+    fn least_of_half(&self, half: usize) -> usize {
+        // The place goes in the lowest bits, so that one tree of minima finds both.
+        let placed = |at: usize| self.states[half * HALF + at].0 & !PLACE | at as u64;
+        let least = placed(0).min(placed(1)).min(placed(2).min(placed(3)));
+        half * HALF + (least & PLACE) as usize
     }
 
     pub(crate) fn vacate(&mut self, way: usize) {
-        self.tags &= !(0xff << (way * 8));
-        self.keys[way % WAYS] = None;
+        self.vacant |= 1 << way;
         self.states[way % WAYS] = State::FULL;
-        self.counts[way % WAYS] = 0;
+        self.places[way % WAYS] = Place {
+            key: None,
+            count: 0,
+        };
     }
 
+    #[inline]
     pub(crate) fn state(&self, way: usize) -> State {
         self.states[way % WAYS]
     }
@@ -89,13 +153,41 @@ impl<K: Copy + Eq> Set<K> {
 
     #[inline]
     pub(crate) fn count(&mut self, way: usize) {
-        self.counts[way % WAYS] += 1;
+        self.places[way].count += 1;
     }
 
     /// Returns the keys that stand here, and how often each was checked.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (K, u64)> {
-        let counts = self.keys.iter().zip(self.counts);
-        counts.filter_map(|(key, count)| Some(((*key)?, count)))
+        let places = self.places.iter();
+        places.filter_map(|place| Some((place.key?, place.count)))
+    }
+}
+
+/// What is left of a key's hash once its set is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashed(pub(crate) u64);
+
+impl Hashed {
+    /// Returns the tag that the key has in each place, with the highest bit of each at zero. It
+    /// differs from place to place, which saves making one byte into eight.
+    #[inline]
+    fn tags(self) -> u64 {
+        self.0 & !HIGH_BITS
+    }
+
+    /// Returns the tag that the key has in one place.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "one byte of it is wanted")]
+    fn tag(self, way: usize) -> u8 {
+        (self.tags() >> (way % WAYS * 8)) as u8
+    }
+
+    /// Returns which half of the set is looked at first for an old place, and which one then.
+    #[inline]
+    fn halves(self) -> (usize, usize) {
+        // A bit that is in no tag.
+        let half = usize::from(self.0 & 0x80 != 0);
+        (half, 1 - half)
     }
 }
 
@@ -141,6 +233,13 @@ impl State {
         (self.0 & PENALISED != 0 && until > now).then_some(until)
     }
 
+    /// Returns when the bucket is full again after a token was taken at `now`; beyond [`TIME_MAX`]
+    /// if there is a flag.
+    #[inline]
+    pub(crate) fn after(self, now: u64, interval: u64) -> u64 {
+        self.0.max(now) + interval
+    }
+
     /// Returns when the bucket is full again, for one that is under no penalty. One whose penalty
     /// is over is full.
     #[inline]
@@ -160,29 +259,67 @@ pub(crate) const TIME_MAX: u64 = PENALISED - 1;
 const EXEMPT: u64 = 1 << 63;
 const PENALISED: u64 = 1 << 62;
 
-/// Returns eight bits of a hash that do not choose the set; never zero, which is an empty place.
+/// So many places are looked at together.
+const HALF: usize = WAYS / 2;
+const PLACE: u64 = HALF as u64 - 1;
+
+const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Returns the highest bit of each byte that is zero. None may have that bit set.
 #[inline]
-fn tag_of(hash: u64) -> u64 {
-    hash & 0xff | 0x80
+fn zero_bytes(bytes: u64) -> u64 {
+    (HIGH_BITS - bytes) & HIGH_BITS
 }
 
-/// Returns where the lowest of eight numbers stands, but for a difference of less than eight.
-#[inline]
-fn lowest(numbers: [u64; WAYS]) -> usize {
-    // The place goes in the lowest bits, so that one tree of minima finds both.
-    let placed: [u64; WAYS] = array::from_fn(|way| numbers[way] & !PLACE | way as u64);
-    let half: [u64; 4] = array::from_fn(|at| placed[at].min(placed[at + 4]));
-    let lowest = half[0].min(half[2]).min(half[1].min(half[3]));
-    (lowest & PLACE) as usize
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::prop_assert_eq;
+    use proptest::proptest;
 
-const PLACE: u64 = WAYS as u64 - 1;
+    use super::*;
 
-/// Returns the highest bit of each byte of `bytes` that equals `byte`, which is not zero, and now
-/// and then of one more above such a byte.
-#[inline]
-fn equal_bytes(bytes: u64, byte: u64) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([1; 8]);
-    let different = bytes ^ (LOW * byte);
-    different.wrapping_sub(LOW) & !different & (LOW << 7)
+    proptest! {
+        #[test]
+        fn exactly_the_bytes_that_are_zero_are_found(bytes in any::<[[u8; 2]; 8]>()) {
+            // A quarter of them is zero, and some are 1 or 0x7f beside those.
+            let bytes = bytes.map(|[byte, choice]| match choice % 4 {
+                0 => 0,
+                1 => [1, 0x7f][usize::from(byte % 2)],
+                _ => byte & 0x7f,
+            });
+            let expected = bytes.map(|byte| if byte == 0 { 0x80 } else { 0 });
+
+            let found = zero_bytes(u64::from_le_bytes(bytes));
+
+            prop_assert_eq!(found.to_le_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn keys_whose_tags_are_alike_are_told_apart() {
+        let mut set = Set::new();
+        let hash = Hashed(0x7f00_0102_0304_0506);
+        let mut evictions = 0;
+
+        for key in 0..8 {
+            let way = set.claim(hash, State::limited(9), 0, &mut evictions);
+            assert_eq!(way, key);
+            set.put(way, key, 1);
+        }
+
+        for key in 0..8 {
+            assert_eq!(set.find(hash, &key), Some(key));
+        }
+        set.vacate(3);
+        assert_eq!(set.find(hash, &3), None);
+        assert_eq!(set.claim(hash, State::FULL, 0, &mut evictions), 3);
+        set.put(3, 8, 1);
+        assert_eq!((set.find(hash, &8), evictions), (Some(3), 0));
+        assert_eq!(set.claim(hash, State::limited(9), 0, &mut evictions), 3);
+        set.put(3, 9, 1);
+        assert_eq!((set.find(hash, &8), evictions), (None, 0));
+        let _ = set.claim(hash, State::FULL, 0, &mut evictions);
+        assert_eq!(evictions, 1);
+    }
 }

@@ -154,6 +154,57 @@ fn an_exempt_key_always_passes_and_is_never_evicted() {
 }
 
 #[test]
+fn one_that_comes_all_the_time_stays_though_it_is_not_limited() {
+    let start = Instant::now();
+    let mut limiter = one_set(start);
+    let mut at = Duration::ZERO;
+
+    for other in 1..1000 {
+        assert!(limiter.check_after(0, at).is_pass());
+        assert!(limiter.check_after(other, at + 5 * INTERVAL).is_pass());
+        at += 10 * INTERVAL;
+    }
+
+    assert_eq!(limiter.heaviest(1), [(0, 999)]);
+    assert_eq!(limiter.evictions(), 0, "nobody was limited any more");
+}
+
+#[test]
+fn whoever_has_paid_goes_before_one_that_is_limited_in_whichever_half_it_stands() {
+    let start = Instant::now();
+    let later = Duration::from_secs(1);
+    for paid in 0..8 {
+        let mut limiter = one_set(start).penalty(later);
+        for key in 0..8 {
+            assert!(limiter.check_after(key, Duration::ZERO).is_pass());
+            while key == paid && limiter.check_after(key, Duration::ZERO).is_pass() {}
+        }
+        let others = (0..8).filter(|key| *key != paid);
+        others.for_each(|key| while limiter.check_after(key, later).is_pass() {});
+
+        assert!(limiter.check_after(100, later).is_pass());
+
+        assert_eq!(limiter.evictions(), 0);
+        let mut left = limiter.heaviest(8).into_iter().map(|(key, _)| key);
+        assert!(left.all(|key| key != paid));
+    }
+}
+
+#[test]
+fn a_time_after_the_origin_counts_as_the_instant() {
+    let start = Instant::now();
+    let minute = Duration::from_secs(60);
+    let [mut one, mut other] = [(); 2].map(|()| KeyedLimiter::new(4, QUOTA, start).penalty(minute));
+
+    for step in 0..100_u32 {
+        let (key, elapsed) = (step % 3, step * step % 7 * INTERVAL + step * INTERVAL / 5);
+        let expected = one.check_at(key, start + elapsed);
+        assert_eq!(other.check_after(key, elapsed), expected);
+    }
+    assert!(one.refusals() > 0);
+}
+
+#[test]
 fn the_heaviest_come_first() {
     let start = Instant::now();
     let mut limiter = KeyedLimiter::new(100, QUOTA, start);
@@ -206,6 +257,7 @@ proptest! {
 }
 
 const QUOTA: Quota = Quota::per_second(100).burst(2);
+const INTERVAL: Duration = Duration::from_millis(10);
 
 fn one_set(start: Instant) -> KeyedLimiter<u32> {
     let limiter = KeyedLimiter::new(4, QUOTA, start);
