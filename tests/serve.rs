@@ -1,0 +1,358 @@
+//! The verb `serve`, as a browser and a scraper meet it: over TCP, on the loopback interface.
+//!
+//! What is announced goes over the loopback interface too, where other tests speak: each test has a
+//! service type of its own, and a port that was free.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::Process;
+
+#[test]
+fn it_says_where_it_listens_and_answers_that_it_is_well() {
+    let mut dashboard = Dashboard::start(&[]);
+
+    assert!(dashboard.url.starts_with("http://127.0.0.1:"), "loopback");
+    let answer = dashboard.get("/healthz");
+    assert_eq!((answer.status, &*answer.body), (200, "ok\n"));
+    assert_eq!(dashboard.process.terminate().status.code(), Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_ends_with_3_and_says_what_to_change() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+
+    let refused = beacon(&["serve", "--interface", "lo", "--listen", &at])
+        .output()
+        .unwrap();
+
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.starts_with(&format!("error: cannot listen for browsers: {at}: ")),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("choose another address or port with --listen\n"),
+        "{said}"
+    );
+    assert_eq!(refused.stdout, b"");
+}
+
+#[test]
+fn figures_of_beacon_process_budget_and_tasks_are_there_for_scrapers() {
+    let dashboard = Dashboard::start(&[]);
+
+    let metrics = dashboard.get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert_eq!(
+        metrics.headers["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    for line in [
+        "beacon_packets_received_total{",
+        "process_open_fds ",
+        "beacon_budget_limit{budget=\"serve/connections\"} 32",
+        "beacon_budget_used{budget=\"serve/connections\"} 1",
+        "beacon_tasks{kind=\"listener\"} 1",
+        "beacon_tasks{kind=\"visit\"} 1",
+        "beacon_http_responses_total{status=\"200\"} 0",
+    ] {
+        assert!(metrics.body.contains(line), "{line}\n{}", metrics.body);
+    }
+    let json: Value = serde_json::from_str(&dashboard.get("/metrics.json").body).unwrap();
+    assert_eq!(json["process_threads"]["type"], "gauge");
+    assert_eq!(
+        dashboard.metric("beacon_http_responses_total{status=\"200\"}"),
+        2
+    );
+}
+
+#[test]
+fn who_runs_and_what_is_held_can_be_looked_at() {
+    let dashboard = Dashboard::start(&[]);
+
+    let tasks = dashboard.get("/debug/tasks").body;
+    assert!(
+        tasks.contains("listener-0") && tasks.contains("visit-0"),
+        "{tasks}"
+    );
+    let tasks: Value = serde_json::from_str(&dashboard.get("/debug/tasks.json").body).unwrap();
+    assert_eq!(
+        (&tasks[0]["name"], &tasks[0]["standing"]),
+        (&"listener-0".into(), &true.into())
+    );
+    let budgets = dashboard.get("/debug/budgets").body;
+    let connections = budgets
+        .lines()
+        .find(|line| line.starts_with("  connections "));
+    assert!(connections.unwrap().contains(" 32 "), "{budgets}");
+    let budgets: Value = serde_json::from_str(&dashboard.get("/debug/budgets.json").body).unwrap();
+    let named = |name: &str| {
+        budgets
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|b| b["name"] == name)
+    };
+    assert_eq!(named("browsers").unwrap()["limit"], "256");
+    assert!(named("connections").unwrap()["used"].as_u64() >= Some(1));
+}
+
+#[cfg(feature = "heap-profile")]
+#[test]
+fn what_is_allocated_is_told_while_a_profile_is_made() {
+    let dashboard = Dashboard::start(&[]);
+    assert_eq!(dashboard.get("/debug/heap").status, 404);
+
+    let file = std::env::temp_dir().join(format!("beacon-serve-{}.json", std::process::id()));
+    let mut command = serve(&[]);
+    let profiled = Dashboard::spawn(command.env("BEACON_HEAP_PROFILE", &file));
+    let heap: Value = serde_json::from_str(&profiled.get("/debug/heap").body).unwrap();
+
+    assert!(heap["bytes"].as_u64().unwrap() > 1000, "{heap}");
+    drop(profiled);
+    let _ = std::fs::remove_file(file);
+}
+
+#[test]
+fn only_known_paths_are_served_and_nothing_can_be_changed() {
+    let dashboard = Dashboard::start(&[]);
+
+    assert_eq!(dashboard.get("/nowhere").status, 404);
+    assert_eq!(dashboard.get("/debug").status, 404);
+    let posted =
+        dashboard.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b");
+    assert_eq!(
+        (posted.status, &*posted.headers["allow"]),
+        (405, "GET, HEAD")
+    );
+    let head = dashboard.ask("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(
+        (head.status, &*head.body, &*head.headers["content-length"]),
+        (200, "", "3")
+    );
+}
+
+#[test]
+fn a_name_that_somebody_points_here_is_not_served() {
+    let dashboard = Dashboard::start(&["--listen", "localhost:0"]);
+
+    for (host, status) in [
+        ("127.0.0.1", 200),
+        ("[::1]:80", 200),
+        ("localhost:1234", 200),
+        ("attacker.example", 421),
+        ("localhost.attacker.example:5380", 421),
+    ] {
+        let answer = dashboard.ask(&format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused_with_431() {
+    let dashboard = Dashboard::start(&[]);
+    let long = "x".repeat(9000);
+
+    let answer = dashboard.ask(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"));
+
+    assert_eq!(answer.status, 431);
+}
+
+#[test]
+fn a_head_that_does_not_come_is_refused_with_408_after_ten_seconds() {
+    let dashboard = Dashboard::start(&[]);
+    let began = std::time::Instant::now();
+
+    let answer = dashboard.ask("GET / HTTP/1.1\r\nHost: a\r\n");
+
+    assert_eq!(answer.status, 408);
+    let waited = began.elapsed();
+    assert!((10.0..12.0).contains(&waited.as_secs_f64()), "{waited:?}");
+}
+
+#[test]
+fn the_33rd_connection_is_told_to_come_back_and_counted() {
+    let dashboard = Dashboard::start(&[]);
+    let mut held: Vec<_> = (0..32).map(|_| dashboard.connect()).collect();
+    dashboard.wait_held(32);
+
+    let answer = dashboard.get("/healthz");
+
+    assert_eq!((answer.status, &*answer.headers["retry-after"]), (503, "5"));
+    held.pop();
+    dashboard.wait_held(31);
+    let denied = "beacon_budget_denied_total{budget=\"serve/connections\"}";
+    assert!(dashboard.metric(denied) >= 1);
+    assert_eq!(
+        dashboard.metric("beacon_http_responses_total{status=\"503\"}"),
+        dashboard.metric(denied)
+    );
+}
+
+#[test]
+fn who_connects_again_and_again_is_told_to_do_it_less_often() {
+    let dashboard = Dashboard::start(&[]);
+
+    let refused = (0..1000).any(|_| dashboard.get("/nowhere").status == 429);
+
+    assert!(refused);
+}
+
+#[test]
+fn an_end_does_not_wait_for_who_has_not_asked_yet() {
+    let mut dashboard = Dashboard::start(&[]);
+    let held: Vec<_> = (0..10).map(|_| dashboard.connect()).collect();
+    dashboard.wait_held(10);
+
+    let ended = dashboard.process.terminate();
+
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+    for mut client in held {
+        assert_eq!(client.read(&mut [0; 10]).unwrap_or(0), 0, "closed");
+    }
+}
+
+/// A running `beacon serve`.
+struct Dashboard {
+    process: Process,
+    url: String,
+    address: String,
+}
+
+impl Dashboard {
+    fn start(options: &[&str]) -> Self {
+        Self::spawn(&mut serve(options))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = Process::spawn(command, "serve");
+        let url = process.expect_line("listening", LINE_MAX, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["event"] == "listening").then(|| event["url"].as_str().unwrap().to_owned())
+        });
+        let url = url.what;
+        let address = url
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .to_owned();
+        Self {
+            process,
+            url,
+            address,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(LINE_MAX)).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        let host = &self.address;
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }
+
+    /// Sends a request, and reads until the connection is closed.
+    fn ask(&self, request: &str) -> Answer {
+        let mut stream = self.connect();
+        // Who is turned away at once may be so while he still writes.
+        let _ = stream.write_all(request.as_bytes());
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        Answer::read(&String::from_utf8(bytes).unwrap())
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").body;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+        line.trim().parse().unwrap()
+    }
+
+    /// Waits until so many connections are held.
+    fn wait_held(&self, count: usize) {
+        let task = format!("/proc/{}/task", self.process.id());
+        let deadline = std::time::Instant::now() + LINE_MAX;
+        loop {
+            let names = std::fs::read_dir(&task)
+                .unwrap()
+                .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("comm")).ok());
+            let visits = names.filter(|name| name.starts_with("visit-")).count();
+            if visits == count {
+                return;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{visits} connections are held"
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// What was answered to one request.
+struct Answer {
+    status: u16,
+    /// By their names in small letters.
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl Answer {
+    fn read(text: &str) -> Self {
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{text:?}"));
+        let mut lines = head.lines();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_ascii_lowercase(), value.to_owned())
+        });
+        Self {
+            status,
+            headers: headers.collect(),
+            body: body.to_owned(),
+        }
+    }
+}
+
+fn beacon(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_beacon"));
+    command.args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+/// Returns `beacon serve` on a port that is free, unless `options` say otherwise.
+fn serve(options: &[&str]) -> Command {
+    let mut command = beacon(&["serve", "--interface", "lo", "--json"]);
+    if !options.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command.args(options);
+    command
+}
+
+/// How long something may take that is sure to come.
+const LINE_MAX: Duration = Duration::from_secs(20);
