@@ -3,14 +3,21 @@
 //! - [`door`]: who is let in; [`visit`]: one client from his first byte to his last
 //! - [`connection`]: a socket and the wait for it; [`http`]: requests and answers as bytes
 //! - [`pages`]: which path leads where
+//! - [`search`] fills the [`feed`], and a [`client`] is told of it; [`pulse`] says when something is
+//!   due for him, [`stats`] what is told of us
 //!
 //! The verb's own thread searches, one listens, and each client has one. All of them wait without
 //! looking up in between, so that a dashboard that nobody looks at costs nothing.
 
+mod client;
 mod connection;
 mod door;
+mod feed;
 mod http;
 mod pages;
+mod pulse;
+mod search;
+mod stats;
 mod visit;
 
 use std::convert::Infallible;
@@ -42,7 +49,10 @@ use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::line::Line;
 use crate::cli::serve::door::Door;
+use crate::cli::serve::feed::Feed;
 use crate::cli::serve::http::Status;
+use crate::cli::serve::search::Search;
+use crate::cli::serve::stats::Stats;
 use crate::cli::stage::Stage;
 
 /// Serves until it is told to end.
@@ -66,7 +76,8 @@ pub(crate) struct House {
     beacon: Arc<Beacon>,
     /// The name that is listened on, which clients may call us by.
     listened: String,
-    registry: Registry,
+    feed: Arc<Feed>,
+    stats: Arc<Stats>,
     budget: Budget,
     connections: Budget,
     doors: Arc<Tasks>,
@@ -83,7 +94,8 @@ impl House {
         let house = Self {
             beacon: Arc::clone(beacon),
             listened: at.host.clone(),
-            registry: Registry::new(),
+            feed: Arc::new(Feed::new(&budget)),
+            stats: Arc::new(Stats::new(Registry::new(), beacon.warnings())),
             connections: budget.child("connections", Limit::At(CONNECTIONS_MAX)),
             budget,
             doors: Arc::new(Tasks::new(&stop)),
@@ -91,18 +103,24 @@ impl House {
             leaving: stop.child(),
             answered: Arc::default(),
         };
-        let collectors: [Arc<dyn Collect>; 6] = [
+        let collectors: [Arc<dyn Collect>; 7] = [
             Arc::clone(beacon) as _,
             Arc::new(Process),
             Arc::new(house.budget.clone()),
             Arc::clone(&house.doors) as _,
             Arc::clone(&house.visits) as _,
             Arc::clone(&house.answered) as _,
+            Arc::clone(&house.feed) as _,
         ];
         for collector in collectors {
-            house.registry.add(collector);
+            house.registry().add(collector);
         }
         house
+    }
+
+    /// Lends those who have figures.
+    fn registry(&self) -> &Registry {
+        self.stats.registry()
     }
 
     /// Returns who runs, the listener first.
@@ -182,10 +200,11 @@ fn open(beacon: Arc<Beacon>, house: &Arc<House>, door: Door) -> Result<Shutdown,
     reason = "nobody has the house at the end"
 )]
 fn follow(house: Arc<House>, stage: &mut Stage, url: &str) -> Result<Infallible, Ended> {
-    let types = house.beacon.browse_types()?;
+    let mut search = Search::begin(&house.beacon)?;
     stage.say(Line::Listening(url))?;
     loop {
-        let _ = stage.wait(types.events())?;
+        search.pass_on(&house.beacon, &house.feed)?;
+        stage.wait_any(search.awaited())?;
     }
 }
 

@@ -18,8 +18,8 @@ use crate::cli::state;
 /// Answers a request that is for us.
 pub(crate) fn answer(house: &House, request: &Request, peer: SocketAddr) -> Response {
     match &*request.path {
-        "/metrics" => Response::metrics(house.registry.prometheus()),
-        "/metrics.json" => Response::json(house.registry.json()),
+        "/metrics" => Response::metrics(house.registry().prometheus()),
+        "/metrics.json" => Response::json(house.registry().json()),
         "/healthz" => health(house),
         "/debug/tasks" => Response::text(Status::Fine, tasks_text(house)),
         "/debug/tasks.json" => Response::json(tasks(house).to_string()),
