@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
+use socket2::SockRef;
 use tungstenite::Message;
 
 use crate::dashboard::Dashboard;
@@ -77,7 +78,7 @@ fn who_comes_later_is_told_what_is_there_and_who_comes_back_what_he_missed() {
         .filter(|s| s["type"] == *kind)
         .map(|s| &s["name"])
         .collect();
-    names.sort_by_key(|name| name.to_string());
+    names.sort_by_key(ToString::to_string);
     assert_eq!(names, ["Door", "Lamp"]);
 
     let mut again = dashboard.listen(&format!("?epoch={epoch}&after={seen}"));
@@ -158,6 +159,38 @@ fn what_a_client_says_is_limited_and_told_when_it_is_not_understood() {
     assert_eq!(client.closed(), (1009, "too_long".to_owned()));
     let closed = "beacon_feed_closed_total{reason=\"too_long\"}";
     assert_eq!(dashboard.metric(closed), 1);
+}
+
+#[test]
+fn who_asks_and_asks_and_takes_nothing_is_sent_away_and_counted() {
+    let kind = service_type('c');
+    let dashboard = Dashboard::start(&[]);
+    let mut watcher = dashboard.listen("");
+    // Together more than fits into one message.
+    let long = ["a", "b", "c", "d"].map(|key| format!("{key}={}", "x".repeat(250)));
+    let [a, b, c, d] = long.each_ref().map(String::as_str);
+    let lamps = ["Lamp", &kind, "80", a, b, c, d, "--count", "120"];
+    let mut publisher = start("publish", &lamps);
+    for _ in 0..120 {
+        watcher.expect("resolved", &kind);
+    }
+    let mut greedy = dashboard.listen("");
+    SockRef::from(&*greedy.stream())
+        .set_recv_buffer_size(4096)
+        .unwrap();
+
+    for _ in 0..90 {
+        greedy.say(Message::text("{\"kind\":\"snapshot\"}"));
+    }
+    dashboard.wait_held(1);
+
+    let closed = "beacon_feed_closed_total{reason=\"too_slow\"}";
+    assert_eq!(dashboard.metric(closed), 1);
+    let dropped = "beacon_dropped_total{queue=\"feed\",reason=\"too_slow\"}";
+    assert!(dashboard.metric(dropped) >= 1);
+    // Nobody else was held up.
+    publisher.terminate();
+    watcher.expect("removed", &kind);
 }
 
 #[test]

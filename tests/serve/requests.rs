@@ -2,14 +2,15 @@
 
 use std::io::Read;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::dashboard::Dashboard;
+use crate::dashboard::LINE_MAX;
 use crate::dashboard::beacon;
-#[cfg(feature = "heap-profile")]
 use crate::dashboard::serve;
 
 #[test]
@@ -140,6 +141,47 @@ fn only_known_paths_are_served_and_nothing_can_be_changed() {
 }
 
 #[test]
+fn the_page_is_one_piece_loads_nothing_and_runs_only_what_is_its_own() {
+    let dashboard = Dashboard::start(&[]);
+
+    let page = dashboard.get("/");
+
+    assert_eq!(
+        (page.status, &*page.headers["content-type"]),
+        (200, "text/html; charset=utf-8")
+    );
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    let policy = &page.headers["content-security-policy"];
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'nonce-"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let nonce = policy
+        .split('\'')
+        .find_map(|word| word.strip_prefix("nonce-"))
+        .unwrap();
+    for element in ["<script", "<style"] {
+        let with_nonce = format!("{element} nonce=\"{nonce}\">");
+        assert_eq!(page.body.matches(element).count(), 1, "{element}");
+        assert!(page.body.contains(&with_nonce), "{with_nonce}");
+    }
+    // Names come from anybody on the link.
+    for risky in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacent",
+        "eval(",
+        "src=",
+        "href=",
+        "://",
+    ] {
+        assert!(!page.body.contains(risky), "{risky}");
+    }
+    assert!(!dashboard.get("/").headers["content-security-policy"].contains(nonce));
+}
+
+#[test]
 fn a_name_that_somebody_points_here_is_not_served() {
     let dashboard = Dashboard::start(&["--listen", "localhost:0"]);
 
@@ -203,6 +245,25 @@ fn who_connects_again_and_again_is_told_to_do_it_less_often() {
     let refused = (0..1000).any(|_| dashboard.get("/nowhere").status == 429);
 
     assert!(refused);
+}
+
+#[test]
+fn descriptors_that_run_out_keep_clients_waiting_for_no_longer_than_they_are_missing() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]);
+    let plain = serve(&[]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let mut dashboard = Dashboard::spawn(&mut command);
+
+    let held: Vec<_> = (0..30).map(|_| dashboard.connect()).collect();
+    let told = dashboard.process.expect_line("waiting", LINE_MAX, |line| {
+        line.contains("clients are kept waiting")
+            .then(|| line.to_owned())
+    });
+    drop(held);
+
+    assert!(told.what.contains("open files"), "{}", told.what);
+    assert_eq!(dashboard.get("/healthz").status, 200);
 }
 
 #[test]

@@ -24,6 +24,7 @@ use mio::Token;
 use mio::Waker;
 use mio::net::TcpListener;
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 use crate::cli::args::Listen;
 use crate::cli::serve::House;
@@ -38,6 +39,8 @@ pub(crate) struct Door {
     waker: Arc<Waker>,
     listener: TcpListener,
     address: SocketAddr,
+    /// Whether somebody waits who could not be taken in.
+    kept_waiting: bool,
 }
 
 impl Door {
@@ -58,6 +61,8 @@ impl Door {
     fn listen(at: &Listen) -> io::Result<Self> {
         let listener = StdListener::bind((at.host.as_str(), at.port))?;
         listener.set_nonblocking(true)?;
+        // Inherited by whatever comes in.
+        SockRef::from(&listener).set_send_buffer_size(SEND_BYTES_MAX)?;
         let address = listener.local_addr()?;
         let mut listener = TcpListener::from_std(listener);
         let poll = Poll::new()?;
@@ -69,6 +74,7 @@ impl Door {
             waker,
             listener,
             address,
+            kept_waiting: false,
         })
     }
 
@@ -95,7 +101,7 @@ impl Door {
 
     /// Takes all in who have come, and returns after which time to look again by itself.
     fn accept_all(
-        &self,
+        &mut self,
         house: &Arc<House>,
         often: &mut KeyedLimiter<IpAddr>,
         stop: &Stop,
@@ -106,13 +112,10 @@ impl Door {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return None,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
-                    _ => {
-                        // Out of descriptors, say: whoever waits is told of once, and stays.
-                        log::warn!("a client is kept waiting: {error}");
-                        return Some(RETRY_AFTER);
-                    }
+                    _ => return Some(self.keep_waiting(&error)),
                 },
             };
+            self.kept_waiting = false;
             // Addresses of one host in both families are one.
             if often
                 .check_at(peer.ip().to_canonical(), Instant::now())
@@ -124,6 +127,15 @@ impl Door {
             }
         }
         None
+    }
+
+    /// Leaves who has come where he is, when descriptors run out say, which is told once.
+    fn keep_waiting(&mut self, error: &io::Error) -> Duration {
+        if !self.kept_waiting {
+            log::warn!("clients are kept waiting: {error}");
+        }
+        self.kept_waiting = true;
+        RETRY_AFTER
     }
 }
 
@@ -152,6 +164,9 @@ fn turn_away(house: &House, mut socket: TcpStream, status: Status) {
 
 const LISTENER: Token = Token(0);
 const STOP: Token = Token(1);
+
+/// What the kernel keeps for a client that takes nothing, in bytes; left to itself, some megabytes.
+const SEND_BYTES_MAX: usize = 128 << 10;
 
 /// When to try again to take in who could not be.
 const RETRY_AFTER: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! What all clients of the feed share: the services that are there, and what became of them of late.
+//! What all clients of the feed share: the services that are there, and what became of them.
 //!
 //! Each is held once. A client has a place in the journal and a place in the list, and copies one
 //! message at a time.

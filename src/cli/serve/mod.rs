@@ -2,9 +2,9 @@
 //!
 //! - [`door`]: who is let in; [`visit`]: one client from his first byte to his last
 //! - [`connection`]: a socket and the wait for it; [`http`]: requests and answers as bytes
-//! - [`pages`]: which path leads where
-//! - [`search`] fills the [`feed`], and a [`client`] is told of it; [`pulse`] says when something is
-//!   due for him, [`stats`] what is told of us
+//! - [`pages`]: which path leads where; `page.html`: what a browser shows
+//! - [`search`] fills the [`feed`], and a [`client`] is told of it; [`pulse`] says when something
+//!   is due for him, [`stats`] what is told of us
 //!
 //! The verb's own thread searches, one listens, and each client has one. All of them wait without
 //! looking up in between, so that a dashboard that nobody looks at costs nothing.
@@ -169,7 +169,7 @@ fn open(beacon: Arc<Beacon>, house: &Arc<House>, door: Door) -> Result<Shutdown,
     shutdown.on(Phase::Join, "clients", move |deadline| all.join(deadline));
     let all = Arc::clone(&visits);
     shutdown.on(Phase::Cancel, "clients", move |_| {
-        all.stop(Reason::Requested)
+        all.stop(Reason::Requested);
     });
     let leaving = house.leaving.clone();
     shutdown.on(Phase::Farewell, "clients", move |deadline: Instant| {

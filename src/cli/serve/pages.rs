@@ -1,8 +1,11 @@
 //! Which path leads where.
 
 use std::fmt::Write;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 use std::net::SocketAddr;
 
+use beacon::Error;
 use beacon::lifecycle::Term;
 use serde_json::Value;
 use serde_json::json;
@@ -18,9 +21,11 @@ use crate::cli::state;
 /// Answers a request that is for us.
 pub(crate) fn answer(house: &House, request: &Request, peer: SocketAddr) -> Response {
     match &*request.path {
+        "/" => dashboard(),
         "/metrics" => Response::metrics(house.registry().prometheus()),
         "/metrics.json" => Response::json(house.registry().json()),
-        "/healthz" => health(house),
+        // It has as long to answer as any call.
+        "/healthz" => health(house.beacon.figures()),
         "/debug/tasks" => Response::text(Status::Fine, tasks_text(house)),
         "/debug/tasks.json" => Response::json(tasks(house).to_string()),
         "/debug/budgets" => Response::text(Status::Fine, budgets_text(house)),
@@ -30,9 +35,16 @@ pub(crate) fn answer(house: &House, request: &Request, peer: SocketAddr) -> Resp
     }
 }
 
-/// Asks the loop for something small: it has as long to answer as any call.
-fn health(house: &House) -> Response {
-    match house.beacon.figures() {
+/// Returns the page, in which only what we put there is obeyed: it carries a word that nobody could
+/// know before.
+fn dashboard() -> Response {
+    let nonce = format!("{:016x}", RandomState::new().hash_one("nonce"));
+    Response::page(PAGE.replace("{{nonce}}", &nonce), &nonce)
+}
+
+/// Tells whether the loop answered when it was asked for something small.
+fn health<T>(answer: Result<T, Error>) -> Response {
+    match answer {
         Ok(_) => Response::text(Status::Fine, "ok\n"),
         Err(error) => Response::text(Status::Unavailable, format!("{error}\n")),
     }
@@ -109,5 +121,27 @@ fn heap(_: SocketAddr) -> Response {
     Status::NotFound.into()
 }
 
+const PAGE: &str = include_str!("page.html");
+
 const NAME_WIDTH: usize = 20;
 const NUMBER_WIDTH: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use beacon::Error;
+
+    use super::{Status, health};
+
+    #[test]
+    fn a_loop_that_does_not_answer_in_time_is_not_well() {
+        let busy = health::<()>(Err(Error::Busy));
+
+        assert_eq!(busy.status, Status::Unavailable);
+        assert!(
+            String::from_utf8(busy.bytes(false))
+                .unwrap()
+                .contains(&Error::Busy.to_string())
+        );
+        assert_eq!(health(Ok(())).status, Status::Fine);
+    }
+}

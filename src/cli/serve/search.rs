@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::iter;
+use std::mem;
 use std::time::Instant;
 
 use beacon::Beacon;
@@ -20,31 +21,41 @@ use crate::cli::stage::Awaited;
 pub(crate) struct Search {
     types: Subscription<TypeEvent>,
     browsers: BTreeMap<ServiceType, Browser>,
+    /// Types for which the loop had no time, to be tried again with the next event.
+    late: Vec<ServiceType>,
 }
 
 impl Search {
     /// Begins to look for types.
     pub(crate) fn begin(beacon: &Beacon) -> Result<Self, Error> {
-        let types = beacon.browse_types()?;
-        let browsers = BTreeMap::new();
-        Ok(Self { types, browsers })
+        Ok(Self {
+            types: beacon.browse_types()?,
+            browsers: BTreeMap::new(),
+            late: Vec::new(),
+        })
     }
 
     /// Hands on what came.
     pub(crate) fn pass_on(&mut self, beacon: &Beacon, feed: &Feed) -> Result<(), Error> {
+        for service_type in mem::take(&mut self.late) {
+            self.browse(beacon, service_type)?;
+        }
         while let Some(event) = next(self.types.events())? {
             if let TypeEvent::Found { service_type, .. } = event {
                 self.browse(beacon, service_type)?;
             }
         }
-        let mut told = false;
+        let mut told = 0;
         for browser in self.browsers.values() {
             while let Some(event) = next(browser.events())? {
                 feed.tell(&event, Instant::now());
-                told = true;
+                told += 1;
+                if told % RING_EVERY == 0 {
+                    feed.ring();
+                }
             }
         }
-        if told {
+        if told % RING_EVERY != 0 {
             feed.ring();
         }
         Ok(())
@@ -71,6 +82,10 @@ impl Search {
                 log::warn!("{service_type}: {error}");
                 Ok(())
             }
+            Err(Error::Busy) => {
+                self.late.push(service_type);
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -84,3 +99,7 @@ fn next<T>(events: &Receiver<T>) -> Result<Option<T>, Error> {
         Err(TryRecvError::Disconnected) => Err(Error::Stopped),
     }
 }
+
+/// After how many events clients are woken that have something to read: often enough that a burst
+/// does not run past them, and not for every one of it.
+const RING_EVERY: usize = 64;

@@ -25,7 +25,7 @@ pub(crate) fn run(house: &Arc<House>, socket: TcpStream, peer: SocketAddr, stop:
             Ok(()) => {}
             Err(error) => log::debug!("{peer}: {error}"),
         },
-        Err(error) => log::warn!("{peer} is sent away: {error}"),
+        Err(error) => log::debug!("{peer} is sent away: {error}"),
     }
 }
 
