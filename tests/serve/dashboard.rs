@@ -14,19 +14,29 @@ use serde_json::Value;
 use tungstenite::Message;
 use tungstenite::WebSocket;
 
+use crate::support::Host;
 use crate::support::Process;
 
 /// A running `beacon serve`.
-pub(crate) struct Dashboard {
+pub(crate) struct Dashboard<'lab> {
     pub(crate) process: Process,
     pub(crate) url: String,
     /// Address and port.
     pub(crate) address: String,
+    /// Where it runs, if not on this machine itself.
+    host: Option<&'lab Host>,
 }
 
-impl Dashboard {
+impl<'lab> Dashboard<'lab> {
     pub(crate) fn start(options: &[&str]) -> Self {
         Self::spawn(&mut serve(options))
+    }
+
+    /// Starts it on a host of the laboratory.
+    pub(crate) fn spawn_on(host: &'lab Host, command: &mut Command) -> Self {
+        let mut dashboard = Self::spawn(command);
+        dashboard.host = Some(host);
+        dashboard
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Self {
@@ -44,11 +54,14 @@ impl Dashboard {
             process,
             url,
             address,
+            host: None,
         }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
+        let address = &self.address;
+        let connect = || TcpStream::connect(address).unwrap();
+        let stream = self.host.map_or_else(connect, |host| host.inside(connect));
         stream.set_read_timeout(Some(LINE_MAX)).unwrap();
         stream
     }

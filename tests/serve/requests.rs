@@ -216,7 +216,7 @@ fn a_head_that_does_not_come_is_refused_with_408_after_ten_seconds() {
 
     assert_eq!(answer.status, 408);
     let waited = began.elapsed();
-    assert!((10.0..12.0).contains(&waited.as_secs_f64()), "{waited:?}");
+    assert!((10.0..15.0).contains(&waited.as_secs_f64()), "{waited:?}");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn an_end_does_not_wait_for_who_has_not_asked_yet() {
     let ended = dashboard.process.terminate();
 
     assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+    assert!(ended.took < Duration::from_secs(2), "{:?}", ended.took);
     for mut client in held {
         assert_eq!(client.read(&mut [0; 10]).unwrap_or(0), 0, "closed");
     }

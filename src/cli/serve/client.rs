@@ -443,6 +443,9 @@ mod tests {
     use beacon::resources::{Budget, DropReason, Journal, Limit};
     use beacon::telemetry::Registry;
     use beacon::{Event, Sighting};
+    use proptest::collection::vec;
+    use proptest::prelude::any;
+    use proptest::proptest;
     use serde_json::Value;
     use tungstenite::protocol::Role;
     use tungstenite::{Error, Message, WebSocket};
@@ -670,6 +673,38 @@ mod tests {
         assert!(matches!(link.client.turn(link.now), Err(Gone)));
 
         assert!(matches!(link.peer.read(), Ok(Message::Close(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_sends_ends_nobody_but_him(
+            pieces in vec(vec(any::<u8>(), 0..5000), 1..4),
+        ) {
+            let mut link = Link::new(None);
+            for piece in pieces {
+                link.client.stream().from.lock().unwrap().bytes.extend(piece);
+                if link.client.turn(link.now).is_err() {
+                    break;
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_frames_a_client_sends_end_nobody_but_him(
+            frames in vec((any::<u8>(), 0..200_u8, any::<[u8; 4]>()), 1..20),
+        ) {
+            let mut link = Link::new(None);
+            for (first, length, mask) in frames {
+                let mut lane = link.client.stream().from.lock().unwrap();
+                lane.bytes.extend([first, 0x80 | length.min(125)]);
+                lane.bytes.extend(mask);
+                lane.bytes.extend((0..length.min(125)).map(|at| mask[usize::from(at) % 4]));
+                drop(lane);
+                if link.client.turn(link.now).is_err() {
+                    break;
+                }
+            }
+        }
     }
 
     /// A client, and the peer that he is in truth.

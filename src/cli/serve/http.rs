@@ -309,6 +309,10 @@ const HEADERS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::any;
+    use proptest::proptest;
+
     use super::{HEAD_BYTES_MAX, Request, Response, Status};
 
     #[test]
@@ -366,6 +370,21 @@ mod tests {
             ("\u{16}\u{3}\u{1}\r\n\r\n", Status::BadRequest),
         ] {
             assert_eq!(Request::read(head.as_bytes()), Err(status), "{head:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_or_refused(
+            bytes in vec(any::<u8>(), 0..300),
+            (host, origin) in ("[ -~]{0,30}", "[ -~]{0,30}"),
+        ) {
+            let _ = Request::read(&bytes);
+            let named = format!("Host: {host}\r\nOrigin: {origin}\r\n");
+            let head = format!("GET /?{origin} HTTP/1.1\r\n{named}\r\n");
+            if let Ok(Some(request)) = Request::read(head.as_bytes()) {
+                let _ = (request.is_for(&host), request.is_foreign(), request.number("a"));
+            }
         }
     }
 

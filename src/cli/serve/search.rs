@@ -1,13 +1,14 @@
 //! One search for services of every type, which fills the feed.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::iter;
-use std::mem;
 use std::time::Instant;
 
 use beacon::Beacon;
 use beacon::Browser;
 use beacon::Error;
+use beacon::Interface;
 use beacon::ServiceType;
 use beacon::Subscription;
 use beacon::TypeEvent;
@@ -17,12 +18,19 @@ use crossbeam_channel::TryRecvError;
 use crate::cli::serve::feed::Feed;
 use crate::cli::stage::Awaited;
 
-/// A browser for each type that was ever heard of, as many as the library allows.
+/// A browser for each type that is there, as many as the library allows.
 pub(crate) struct Search {
     types: Subscription<TypeEvent>,
-    browsers: BTreeMap<ServiceType, Browser>,
-    /// Types for which the loop had no time, to be tried again with the next event.
-    late: Vec<ServiceType>,
+    sought: BTreeMap<ServiceType, Sought>,
+    /// Whether there are types for which the library allows no browser.
+    full: bool,
+}
+
+/// A type that somebody offers.
+#[derive(Default)]
+struct Sought {
+    interfaces: BTreeSet<Interface>,
+    browser: Option<Browser>,
 }
 
 impl Search {
@@ -30,23 +38,18 @@ impl Search {
     pub(crate) fn begin(beacon: &Beacon) -> Result<Self, Error> {
         Ok(Self {
             types: beacon.browse_types()?,
-            browsers: BTreeMap::new(),
-            late: Vec::new(),
+            sought: BTreeMap::new(),
+            full: false,
         })
     }
 
     /// Hands on what came.
     pub(crate) fn pass_on(&mut self, beacon: &Beacon, feed: &Feed) -> Result<(), Error> {
-        for service_type in mem::take(&mut self.late) {
-            self.browse(beacon, service_type)?;
-        }
         while let Some(event) = next(self.types.events())? {
-            if let TypeEvent::Found { service_type, .. } = event {
-                self.browse(beacon, service_type)?;
-            }
+            self.note(event);
         }
         let mut told = 0;
-        for browser in self.browsers.values() {
+        for browser in self.sought.values().filter_map(Sought::browser) {
             while let Some(event) = next(browser.events())? {
                 feed.tell(&event, Instant::now());
                 told += 1;
@@ -58,36 +61,68 @@ impl Search {
         if told % RING_EVERY != 0 {
             feed.ring();
         }
-        Ok(())
+        // Whoever announces types and takes them back does not use up the browsers for ever.
+        self.sought
+            .retain(|service_type, sought| sought.is_there() || feed.has(service_type));
+        self.open(beacon)
     }
 
     /// Returns what to wait for.
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &dyn Awaited> {
-        let browsers = self.browsers.values().map(Browser::events);
-        let browsers = browsers.map(|events| events as &dyn Awaited);
+        let browsers = self.sought.values().filter_map(Sought::browser);
+        let browsers = browsers.map(|browser| browser.events() as &dyn Awaited);
         iter::once(self.types.events() as &dyn Awaited).chain(browsers)
     }
 
-    fn browse(&mut self, beacon: &Beacon, service_type: ServiceType) -> Result<(), Error> {
-        if self.browsers.contains_key(&service_type) {
-            return Ok(());
+    fn note(&mut self, event: TypeEvent) {
+        match event {
+            TypeEvent::Found {
+                service_type,
+                interface,
+            } => {
+                let sought = self.sought.entry(service_type).or_default();
+                sought.interfaces.insert(interface);
+            }
+            TypeEvent::Removed {
+                service_type,
+                interface,
+            } => {
+                if let Some(sought) = self.sought.get_mut(&service_type) {
+                    sought.interfaces.remove(&interface);
+                }
+            }
+            // What is true after a lag is told afresh.
+            _ => {}
         }
-        match beacon.browse(service_type.clone()) {
-            Ok(browser) => {
-                self.browsers.insert(service_type, browser);
-                Ok(())
-            }
-            // Whoever announces types without end does not take from us those that we have.
-            Err(error @ Error::Limit { .. }) => {
-                log::warn!("{service_type}: {error}");
-                Ok(())
-            }
-            Err(Error::Busy) => {
-                self.late.push(service_type);
-                Ok(())
-            }
-            Err(error) => Err(error),
+    }
+
+    /// Opens browsers for those types that have none, as far as that goes by now.
+    fn open(&mut self, beacon: &Beacon) -> Result<(), Error> {
+        let mut without = self.sought.iter_mut().filter(|(_, s)| s.browser.is_none());
+        let opened = without.try_for_each(|(service_type, sought)| {
+            sought.browser = Some(beacon.browse(service_type.clone())?);
+            Ok(())
+        });
+        let was_full = self.full;
+        self.full = matches!(opened, Err(Error::Limit(_)));
+        match opened {
+            // Those that we have are not taken from us by whoever announces types without end.
+            Err(error @ Error::Limit(_)) if !was_full => log::warn!("not every type: {error}"),
+            // With the next event there may be room, or time.
+            Ok(()) | Err(Error::Limit(_) | Error::Busy) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
+    }
+}
+
+impl Sought {
+    fn browser(&self) -> Option<&Browser> {
+        self.browser.as_ref()
+    }
+
+    fn is_there(&self) -> bool {
+        !self.interfaces.is_empty()
     }
 }
 
