@@ -23,7 +23,7 @@ pub(crate) struct Dashboard<'lab> {
     pub(crate) url: String,
     /// Address and port.
     pub(crate) address: String,
-    /// Where it runs, if not on this machine itself.
+    /// From where it is asked, if not from this machine itself.
     host: Option<&'lab Host>,
 }
 
@@ -32,8 +32,8 @@ impl<'lab> Dashboard<'lab> {
         Self::spawn(&mut serve(options))
     }
 
-    /// Starts it on a host of the laboratory.
-    pub(crate) fn spawn_on(host: &'lab Host, command: &mut Command) -> Self {
+    /// Starts it, for one who asks from a host of the laboratory.
+    pub(crate) fn spawn_for(host: &'lab Host, command: &mut Command) -> Self {
         let mut dashboard = Self::spawn(command);
         dashboard.host = Some(host);
         dashboard

@@ -171,7 +171,7 @@ fn a_type_that_is_gone_is_searched_for_no_more() {
     };
     let [alpha, beta] = lab.hosts();
     let mut serve = support::beacon(alpha, "serve");
-    let dashboard = Dashboard::spawn_on(alpha, serve.args(["--json", "--listen", "127.0.0.1:0"]));
+    let dashboard = Dashboard::spawn_for(alpha, serve.args(["--json", "--listen", "127.0.0.1:0"]));
     let mut client = dashboard.listen("");
     let searches = "beacon_budget_used{budget=\"beacon/browsers\"}";
     assert_eq!(dashboard.metric(searches), 1, "for types");

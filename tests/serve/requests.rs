@@ -12,6 +12,9 @@ use crate::dashboard::Dashboard;
 use crate::dashboard::LINE_MAX;
 use crate::dashboard::beacon;
 use crate::dashboard::serve;
+use crate::support;
+use crate::support::Families;
+use crate::support::Lab;
 
 #[test]
 fn it_says_where_it_listens_and_answers_that_it_is_well() {
@@ -118,6 +121,30 @@ fn what_is_allocated_is_told_while_a_profile_is_made() {
 
     assert!(heap["bytes"].as_u64().unwrap() > 1000, "{heap}");
     drop(profiled);
+    let _ = std::fs::remove_file(file);
+}
+
+#[test]
+fn on_another_address_it_serves_others_and_tells_them_nothing_of_the_heap() {
+    let Some(lab) = Lab::new(2, Families::V4) else {
+        return;
+    };
+    let [alpha, beta] = lab.hosts();
+    let file = std::env::temp_dir().join(format!("beacon-lab-{}.json", std::process::id()));
+    let mut serve = support::beacon(alpha, "serve");
+    serve.env("BEACON_HEAP_PROFILE", &file);
+    let at = format!("{}:0", alpha.address());
+
+    let dashboard = Dashboard::spawn_for(beta, serve.args(["--json", "--listen", &at]));
+
+    assert_eq!(dashboard.get("/healthz").status, 200);
+    let expected = if cfg!(feature = "heap-profile") {
+        403
+    } else {
+        404
+    };
+    assert_eq!(dashboard.get("/debug/heap").status, expected);
+    drop(dashboard);
     let _ = std::fs::remove_file(file);
 }
 

@@ -37,6 +37,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::cli::serve::feed::Closed;
 use crate::cli::serve::feed::Feed;
+use crate::cli::serve::feed::SERVICE_BYTES_MAX;
 use crate::cli::serve::feed::Service;
 use crate::cli::serve::pulse::Due;
 use crate::cli::serve::pulse::Pulse;
@@ -414,9 +415,7 @@ const WRITE_BYTES_MAX: usize = 128 << 10;
 /// The services in one message, in bytes.
 const PART_BYTES_MAX: usize = WRITE_BYTES_MAX - 1024;
 
-/// Bytes of the longest text about one service: its attributes came in one packet of 9,000 bytes
-/// (RFC 6762 §17), of which each is written with eight at most, and names and 64 addresses besides.
-const SERVICE_BYTES_MAX: usize = 9000 * 8 + 8192;
+// A part has one service at least.
 const _: () = assert!(SERVICE_BYTES_MAX <= PART_BYTES_MAX);
 
 /// What may be noted to be said to who does not listen; of more he is not told.

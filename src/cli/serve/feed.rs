@@ -126,7 +126,8 @@ impl Feed {
         // Before there is a new one, which may need its room.
         let was_there = services.remove(&service).is_some();
         let json = json::write(line);
-        if let Ok(lease) = self.budget.try_lease((json.len() + SERVICE_BYTES) as u64) {
+        let lease = self.budget.try_lease((json.len() + SERVICE_BYTES) as u64);
+        if let Some(lease) = lease.ok().filter(|_| json.len() <= SERVICE_BYTES_MAX) {
             self.publish(&json, now);
             services.insert(
                 service,
@@ -324,6 +325,11 @@ const RESUME_WITHIN: Duration = Duration::from_secs(10);
 /// themselves hold no more than the library's cache, as [`Limits`](beacon::Limits) say.
 const SERVICES_BYTES_MAX: u64 = 16 << 20;
 
+/// Bytes of the longest text about one service. More than can be: its attributes came in one packet
+/// of 9,000 bytes (RFC 6762 §17), each of which is written with eight at most, and there are names
+/// and 64 addresses besides.
+pub(crate) const SERVICE_BYTES_MAX: usize = 9000 * 8 + 8192;
+
 /// Memory for a service besides its text: its name, twice as long as most are, and its place.
 const SERVICE_BYTES: usize = 256;
 
@@ -342,6 +348,7 @@ mod tests {
 
     use beacon::protocol::{Interface, LinkId};
     use beacon::resources::{Budget, Limit};
+    use beacon::wire::Txt;
     use beacon::{Event, Instance, Sighting, TxtProperties};
     use serde_json::Value;
 
@@ -427,6 +434,29 @@ mod tests {
         assert_eq!(feed.lost.services.value(), 2);
         assert_eq!(feed.budget.usage().used, 0);
         assert_eq!(self::feed().budget.limit(), Limit::At(SERVICES_BYTES_MAX));
+    }
+
+    #[test]
+    fn a_service_of_which_nobody_could_be_told_in_one_message_is_left_out() {
+        let (feed, now) = (feed(), Instant::now());
+        let Event::Resolved(mut lamp) = resolved("Lamp", 80) else {
+            unreachable!();
+        };
+        let strings = (0..250).map(|n| [format!("k{n:03}=").as_bytes(), &[255; 247]].concat());
+        let strings = strings.map(|s| [&[u8::try_from(s.len()).unwrap()], &*s].concat());
+        let txt = strings.collect::<Vec<_>>().concat();
+        lamp.txt = TxtProperties::from_wire(&Txt::new(&txt).unwrap());
+
+        feed.tell(&Event::Resolved(lamp), now);
+
+        assert_eq!(
+            (
+                feed.part(None, 1000).services.len(),
+                feed.lost.services.value()
+            ),
+            (0, 1)
+        );
+        assert_eq!(feed.budget.usage().used, 0);
     }
 
     #[test]
