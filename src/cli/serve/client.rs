@@ -30,6 +30,7 @@ use serde_json::json;
 use tungstenite::Error;
 use tungstenite::Message;
 use tungstenite::WebSocket;
+use tungstenite::error::ProtocolError;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::Role;
 use tungstenite::protocol::WebSocketConfig;
@@ -169,6 +170,7 @@ impl<S: Read + Write> Client<S> {
         let message = match self.socket.read() {
             Ok(message) => message,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Err(Gone),
             Err(Error::Capacity(_)) => return self.hear_no_more(Reason::TooLong, now),
             Err(Error::Protocol(_) | Error::Utf8(_)) => {
                 return self.hear_no_more(Reason::Protocol, now);
@@ -674,6 +676,28 @@ mod tests {
         assert!(matches!(link.peer.read(), Ok(Message::Close(_))));
     }
 
+    #[test]
+    fn who_goes_without_a_word_breaks_no_rule() {
+        let mut link = Link::new(None);
+        link.turn();
+
+        link.client.stream().from.lock().unwrap().ended = true;
+
+        assert!(matches!(link.client.turn(link.now), Err(Gone)));
+        assert_eq!(link.feed.closed.protocol.value(), 0);
+        let mut rude = Link::new(None);
+        rude.client
+            .stream()
+            .from
+            .lock()
+            .unwrap()
+            .bytes
+            .extend([0xff; 20]);
+        rude.turn();
+        assert_eq!(rude.closed(), (1002, "protocol".to_owned()));
+        assert_eq!(rude.feed.closed.protocol.value(), 1);
+    }
+
     proptest! {
         #[test]
         fn whatever_a_client_sends_ends_nobody_but_him(
@@ -832,6 +856,7 @@ mod tests {
     struct Lane {
         bytes: VecDeque<u8>,
         room: Option<usize>,
+        ended: bool,
     }
 
     struct End {
@@ -841,8 +866,9 @@ mod tests {
 
     impl Read for End {
         fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-            match self.from.lock().unwrap().bytes.read(bytes)? {
-                0 => Err(io::ErrorKind::WouldBlock.into()),
+            let mut lane = self.from.lock().unwrap();
+            match lane.bytes.read(bytes)? {
+                0 if !lane.ended => Err(io::ErrorKind::WouldBlock.into()),
                 read => Ok(read),
             }
         }
