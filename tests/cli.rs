@@ -21,7 +21,7 @@ use crate::support::Process;
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
     for verb in [
-        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "doctor",
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "serve", "doctor",
     ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 
@@ -43,13 +43,14 @@ fn each_verb_tells_what_it_takes() {
     }
     assert!(stdout(&run(&["browse", "--help"])).contains("--no-resolve"));
     assert!(stdout(&run(&["query", "--help"])).contains("--follow"));
+    assert!(stdout(&run(&["serve", "--help"])).contains("127.0.0.1:5380]"));
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
     let long_name = "x".repeat(64);
     let long_value = format!("k={}", "x".repeat(254));
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&["publish", "A", "http", "80"], "`_http._tcp`"),
         (
             &["publish", "A", "_http._xyz", "80"],
@@ -101,6 +102,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
         ),
         (&["resolve", "A", "_ipp"], "is not a service type"),
         (&["lookup", "www.example.com"], "end the name in `.local`"),
+        (&["serve", "--listen", "5380"], "give address and port"),
         (&["discover"], "unrecognized subcommand"),
     ];
     for (arguments, text) in cases {

@@ -4,7 +4,9 @@
 //! stand so, is decided in [`plan`](crate::cli::plan) with the library's own rules and texts.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use beacon::wire::RecordType;
@@ -40,6 +42,8 @@ pub(crate) enum Verb {
     Reverse(ReverseArgs),
     /// Ask for records of any type.
     Query(QueryArgs),
+    /// Show what is on the link to browsers and scrapers: a dashboard, a feed, metrics.
+    Serve(ServeArgs),
     /// Look for what stands in the way on this machine.
     Doctor(DoctorArgs),
     /// Run a command until it ends or standard input does: what `run` puts between.
@@ -234,6 +238,46 @@ pub(crate) struct DoctorArgs {
     pub(crate) common: CommonArgs,
 }
 
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  beacon serve
+  beacon serve --listen 192.0.2.1:5380 --interface eth0
+
+  /              a page of what is there, live
+  /events        the same as a WebSocket of JSON
+  /metrics       figures for Prometheus; /metrics.json for others
+  /healthz       200 while all is well, else 503
+  /debug/tasks   who runs; /debug/budgets what is held of which limit
+
+Whoever can connect can see all of it: nobody is asked for a password, and nothing is encrypted.")]
+pub(crate) struct ServeArgs {
+    /// Listen on this address and port; port 0 is any that is free.
+    #[arg(long, value_name = "ADDR", default_value = LISTEN, value_parser = read_listen)]
+    pub(crate) listen: Listen,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Listen {
+    /// An address, without brackets, or a name.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
+    }
+}
+
 /// An address, with the interface that stands behind it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ScopedAddress {
@@ -257,6 +301,7 @@ impl Args {
             Verb::Lookup(args) => &args.common,
             Verb::Reverse(args) => &args.common,
             Verb::Query(args) => &args.common,
+            Verb::Serve(args) => &args.common,
             Verb::Doctor(args) => &args.common,
             Verb::Supervise(args) => &args.common,
         }
@@ -286,6 +331,19 @@ fn read_address(given: &str) -> Result<ScopedAddress, &'static str> {
     Ok(ScopedAddress { address, interface })
 }
 
+fn read_listen(given: &str) -> Result<Listen, &'static str> {
+    let (host, port) = given.rsplit_once(':').ok_or(LISTEN_WANTED)?;
+    let port = port.parse().map_err(|_| LISTEN_WANTED)?;
+    let bracketed = host.strip_prefix('[').and_then(|v6| v6.strip_suffix(']'));
+    let host = match bracketed {
+        Some(v6) if v6.parse::<Ipv6Addr>().is_ok() => v6,
+        None if !host.is_empty() && !host.contains([':', '[', ']']) => host,
+        _ => return Err(LISTEN_WANTED),
+    };
+    let host = host.to_owned();
+    Ok(Listen { host, port })
+}
+
 fn read_type(given: &str) -> Result<RecordType, String> {
     let record_type: RecordType = given
         .parse()
@@ -302,6 +360,10 @@ const COUNT_MAX: i64 = 100_000;
 
 /// Far beyond any use, and no sum with an instant can overflow.
 const TIMEOUT_MAX: Duration = Duration::from_secs(1_000_000_000);
+
+/// Where `serve` listens unless it is told otherwise: for this machine alone.
+const LISTEN: &str = "127.0.0.1:5380";
+const LISTEN_WANTED: &str = "give address and port, such as 127.0.0.1:5380 or [::1]:5380";
 const ADDRESS_WANTED: &str = "give an address, such as 192.0.2.9 or fe80::9%eth0";
 const TIME_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5, or 500ms, 2m or 1h";
 
@@ -327,7 +389,7 @@ mod tests {
 
     use clap::CommandFactory;
 
-    use super::{Args, read_address, read_time, read_type};
+    use super::{Args, LISTEN, read_address, read_listen, read_time, read_type};
 
     #[test]
     fn the_command_line_is_well_described() {
@@ -365,6 +427,25 @@ mod tests {
         assert_eq!(read("fe80::9%eth0"), Ok((link_local, Some("eth0".into()))));
         for given in ["", "printer", "192.0.2", "192.0.2.9%", "%eth0"] {
             assert!(read_address(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn where_to_listen_is_an_address_or_a_name_with_a_port() {
+        for given in [LISTEN, "[::1]:0", "0.0.0.0:80", "printer.local:5380"] {
+            assert_eq!(
+                read_listen(given).map(|at| at.to_string()),
+                Ok(given.to_owned())
+            );
+        }
+        assert_eq!(
+            read_listen("[::1]:7").map(|at| at.host),
+            Ok("::1".to_owned())
+        );
+        for given in [
+            "", "5380", ":5380", "::1", "::1:5380", "[::1]", "[a]:1", "a:65536", "a:b",
+        ] {
+            assert!(read_listen(given).is_err(), "{given}");
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn write(line: Line<'_>) -> String {
         }),
         Line::TypeFound(service_type, at) => service_of("found", service_type, at),
         Line::TypeRemoved(service_type, at) => service_of("removed", service_type, at),
+        Line::Listening(url) => json!({"event": "listening", "url": url}),
         Line::Finding(finding) => finding.json(),
         Line::Record(found, at) => record("found", found, at),
         Line::RecordRemoved(gone, at) => record("removed", gone, at),

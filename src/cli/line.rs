@@ -52,6 +52,8 @@ pub(crate) enum Line<'e> {
     RecordRemoved(&'e Record, &'e Interface),
     /// The owner of a name says that it has no record of a type.
     Denied(&'e Name, RecordType, &'e Interface),
+    /// Where browsers find us.
+    Listening(&'e str),
     /// Something about this machine.
     Finding(&'e Finding),
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
-//!   [`doctor`]: the verbs
+//!   [`serve`], [`doctor`]: the verbs
 //! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
@@ -27,6 +27,7 @@ mod publish;
 mod query;
 mod resolve;
 mod run;
+mod serve;
 mod stage;
 mod state;
 mod supervisor;
@@ -97,6 +98,7 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
         Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
         Task::Query(question) => query::run(&beacon, &mut stage, question),
+        Task::Serve(at) => serve::run(beacon, &mut stage, at),
     };
     end(stage, outcome)
 }

@@ -20,6 +20,7 @@ use beacon::wire::RecordType;
 
 use crate::cli::args::Args;
 use crate::cli::args::CommonArgs;
+use crate::cli::args::Listen;
 use crate::cli::args::PublishArgs;
 use crate::cli::args::Verb;
 
@@ -49,6 +50,7 @@ pub(crate) enum Task {
     /// The host of an address.
     Reverse(IpAddr),
     Query(Question),
+    Serve(Listen),
     Doctor,
 }
 
@@ -107,6 +109,7 @@ impl Plan {
                 Task::Resolve(InstanceName::new(&resolve.name, &service_type)?)
             }
             Verb::Types(_) => Task::Types,
+            Verb::Serve(serve) => Task::Serve(serve.listen),
             Verb::Doctor(_) => Task::Doctor,
             Verb::Lookup(lookup) => Task::Lookup(lookup.host.parse()?),
             Verb::Reverse(reverse) => {

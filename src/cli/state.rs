@@ -62,7 +62,8 @@ fn write_figures(text: &mut String, figures: &Figures) {
     }
 }
 
-fn write_resources(text: &mut String, resources: &[Usage]) {
+/// Writes what is held of which limit as a table, trees below each other.
+pub(crate) fn write_resources(text: &mut String, resources: &[Usage]) {
     let mut row = |name: &str, cells: [&str; 4]| {
         write!(text, "{name:<NAME_WIDTH$}").expect("a string takes everything");
         for cell in cells {

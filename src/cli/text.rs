@@ -43,6 +43,7 @@ pub(crate) fn write(line: Line<'_>) -> String {
         }
         Line::TypeFound(service_type, at) => service_of("found", service_type, at),
         Line::TypeRemoved(service_type, at) => service_of("removed", service_type, at),
+        Line::Listening(url) => format!("{:<EVENT_WIDTH$}{url}", "listening"),
         // Lines of ours; the names of processes and interfaces are anybody's.
         Line::Finding(finding) => visible_lines(&finding.to_string()),
         Line::Record(found, at) => record("found", found, at),
