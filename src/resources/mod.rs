@@ -47,6 +47,7 @@ pub use journal::Journal;
 pub use journal::ReplayError;
 pub use keyed_limiter::KeyedLimiter;
 pub use keyed_limiter::Verdict;
+pub(crate) use keyed_limiter::hash::Seed;
 pub use load_monitor::Elasticity;
 pub use load_monitor::Level;
 pub use load_monitor::LoadMonitor;

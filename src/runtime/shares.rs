@@ -7,13 +7,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::resources::Seed;
+
 /// The slots in use, by whose packets are in them.
 #[derive(Debug)]
 pub(crate) struct Shares {
     slots: usize,
     used: usize,
     /// At most one entry a slot.
-    sources: HashMap<IpAddr, usize>,
+    sources: HashMap<IpAddr, usize, Seed>,
 }
 
 impl Shares {
@@ -21,7 +23,7 @@ impl Shares {
         Self {
             slots,
             used: 0,
-            sources: HashMap::with_capacity(slots),
+            sources: HashMap::with_capacity_and_hasher(slots, Seed::random()),
         }
     }
 

@@ -12,7 +12,7 @@ use std::hash::Hasher;
 use std::hash::RandomState;
 
 /// The secret of one table.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Seed {
     start: u64,
     factor: u64,
@@ -35,18 +35,27 @@ impl Seed {
 
     #[inline]
     pub(crate) fn hash(self, key: &impl Hash) -> u64 {
-        let mut folding = Folding {
-            state: self.start,
-            factor: self.factor,
-            held: None,
-        };
-        key.hash(&mut folding);
-        // Alone, a fold leaves addresses in a row in few places with one secret in a hundred.
-        folding.finish().wrapping_mul(self.start)
+        self.hash_one(key)
     }
 }
 
-struct Folding {
+impl BuildHasher for Seed {
+    type Hasher = Folding;
+
+    #[inline]
+    fn build_hasher(&self) -> Folding {
+        Folding {
+            start: self.start,
+            state: self.start,
+            factor: self.factor,
+            held: None,
+        }
+    }
+}
+
+/// A hash in the making.
+pub(crate) struct Folding {
+    start: u64,
     state: u64,
     factor: u64,
     /// A word that waits for another one.
@@ -96,10 +105,12 @@ impl Hasher for Folding {
 
     #[inline]
     fn finish(&self) -> u64 {
-        match self.held {
+        let folded = match self.held {
             None => self.state,
             Some(last) => fold(self.state ^ last, self.factor),
-        }
+        };
+        // Alone, a fold leaves addresses in a row in few places with one secret in a hundred.
+        folded.wrapping_mul(self.start)
     }
 }
 

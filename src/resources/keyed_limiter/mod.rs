@@ -6,7 +6,7 @@
 //! | `set` | eight places side by side, and who of them goes |
 //! | `hash` | which set a key belongs to |
 
-mod hash;
+pub(crate) mod hash;
 mod set;
 #[cfg(test)]
 mod tests;
