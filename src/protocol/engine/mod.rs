@@ -16,7 +16,7 @@
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration
 //! - `doubting`: what may not hold any more
-//! - `asking`: browses and lookups, each a `subscription`
+//! - `asking`: browses and lookups, each a `subscription`; `reporters` are those with news
 
 mod announcing;
 mod asking;
@@ -28,6 +28,7 @@ mod links;
 mod messages;
 mod publishing;
 mod records;
+mod reporters;
 mod standing;
 mod state;
 mod subscription;
@@ -45,6 +46,7 @@ use crate::protocol::budgets::Budgets;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
 use crate::protocol::engine::records::SetStanding;
+use crate::protocol::engine::reporters::Reporters;
 use crate::protocol::engine::standing::Chore;
 use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
@@ -102,7 +104,7 @@ pub struct Engine {
     chores: Timers<Chore>,
     brakes: BTreeMap<Lineage, Brake>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    paused: BTreeSet<SubscriptionId>,
+    reporters: Reporters,
     next_subscription: u64,
     counts: Counts,
 }
@@ -193,7 +195,7 @@ impl Engine {
             chores: Timers::new(),
             brakes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            paused: BTreeSet::new(),
+            reporters: Reporters::default(),
             next_subscription: 0,
             counts: Counts::default(),
         }
