@@ -214,18 +214,21 @@ impl Engine {
             };
             let progress = state.handle_timeout(&mut self.tools);
             self.note_won(link, &progress.won);
-            if progress.announced {
-                self.note_unannounced();
-            }
+            self.note_announced(link, &progress.announced);
             self.ask(link);
         }
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` if
     /// nothing is due ever.
+    ///
+    /// While hundreds of packets wait to be taken out, probes and announcements wait too, and count
+    /// only from then on: ask again when packets were taken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let links = self.links.values().filter_map(LinkState::poll_timeout);
+        let outbox = &self.tools.outbox;
+        let links = self.links.values();
+        let links = links.filter_map(|state| state.poll_timeout(outbox));
         links.chain(self.chores.next()).min()
     }
 
@@ -271,8 +274,8 @@ impl Engine {
         self.links.values().map(|state| state.questions.len()).sum()
     }
 
-    /// Does everything that is due at `now`, and moves the engine's time there. Time never runs
-    /// backwards.
+    /// Does everything that is due at `now` and not held back, and moves the engine's time there.
+    /// Time never runs backwards.
     fn advance(&mut self, now: Instant) {
         self.set_now(now);
         while self.poll_timeout().is_some_and(|due| due <= self.tools.now) {
