@@ -36,6 +36,7 @@ use crate::net::Watch;
 use crate::net::choose;
 use crate::net::interfaces;
 use crate::net::is_port_shared;
+use crate::net::size_send_buffer;
 use crate::protocol;
 use crate::protocol::Destination;
 use crate::protocol::Engine;
@@ -100,8 +101,8 @@ impl Network {
         for family in wanted {
             match MulticastSocket::open(*family) {
                 Ok(socket) => {
-                    let lane = Lane::new(socket, limits.receive_bytes, meters);
-                    lanes.push(lane.map_err(system("size the receive buffer"))?);
+                    let lane = Lane::new(socket, limits, meters);
+                    lanes.push(lane.map_err(system("size the buffers of a socket"))?);
                 }
                 Err(error) if error.fault == OpenFault::FamilyMissing && wanted.len() > 1 => {
                     log::info!("{error}");
@@ -365,13 +366,10 @@ impl Network {
 }
 
 impl Lane {
-    fn new(
-        socket: MulticastSocket,
-        receive_bytes: usize,
-        meters: &Arc<Meters>,
-    ) -> io::Result<Self> {
+    fn new(socket: MulticastSocket, limits: &Limits, meters: &Arc<Meters>) -> io::Result<Self> {
+        size_send_buffer(&socket, limits.send_bytes)?;
         Ok(Self {
-            buffer: ReceiveBuffer::size(&socket, receive_bytes)?,
+            buffer: ReceiveBuffer::size(&socket, limits.receive_bytes)?,
             socket,
             outbox: Outbox::new(Arc::clone(meters)),
             readable: true,

@@ -11,6 +11,7 @@ use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links,
 use crate::net::tests::namespace::{Outcome, in_namespace};
 use crate::net::{
     Family, Memory, MulticastSocket, OpenFault, PORT, ReceiveBuffer, Slab, is_port_shared,
+    size_send_buffer,
 };
 
 #[test]
@@ -63,6 +64,27 @@ fn a_megabyte_waits_to_be_received_and_half_more_after_each_loss_up_to_the_limit
 
             let wanted = [2, 3, 3, 4, 4].map(|halves| (halves * MEBIBYTE / 2).min(most));
             assert_eq!(sizes, wanted);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn so_much_waits_to_be_sent_as_was_asked_for_and_the_kernel_grants() {
+    in_namespace(|| {
+        for family in Family::ALL {
+            let socket = MulticastSocket::open(family)?;
+            let may_exceed = setsockopt(&socket, sockopt::SndBufForce, &MEBIBYTE).is_ok();
+            SockRef::from(&socket).set_send_buffer_size(MEBIBYTE)?;
+            let usual = SockRef::from(&socket).send_buffer_size()? / 2;
+            let most = if may_exceed { usize::MAX } else { usual };
+
+            for wanted in [10_000, 212_992, MEBIBYTE] {
+                let granted = size_send_buffer(&socket, wanted)?;
+
+                assert_eq!(granted, wanted.min(most));
+                assert_eq!(SockRef::from(&socket).send_buffer_size()?, 2 * granted);
+            }
         }
         Ok(())
     });
