@@ -62,7 +62,8 @@ pub(crate) struct CommonArgs {
     /// Speak over IPv6 alone.
     #[arg(short = '6')]
     pub(crate) v6: bool,
-    /// Say more on standard error: -v what happens, -vv details, -vvv everything.
+    /// Say more on standard error: -v what happens and how the end went, -vv details, -vvv
+    /// everything.
     #[arg(short, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// End after so many seconds, or with a unit behind it, such as 500ms, 2m or 1h; without it,

@@ -8,13 +8,14 @@
 //! - [`interrupt`]: signals, and a reader that went away
 //! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
 //! - `heap`: who allocated what, with the feature `heap-profile`
-//! - [`exit`]: why a verb ended, and the exit code for it
+//! - [`farewell`]: how it ended; [`exit`]: why, and the exit code for it
 
 mod args;
 mod browse;
 mod data;
 mod doctor;
 mod exit;
+mod farewell;
 #[cfg(feature = "heap-profile")]
 mod heap;
 mod interrupt;
@@ -90,15 +91,27 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
         Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
-        Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
-        Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
-        Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
-        Task::Types => types::run(&beacon, &mut stage),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
-        Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
-        Task::Query(question) => query::run(&beacon, &mut stage, question),
+        task => {
+            let outcome = look(task, &beacon, &mut stage);
+            farewell::farewell(beacon, plan.format);
+            outcome
+        }
     };
     end(stage, outcome)
+}
+
+/// Does what owes the link no goodbye.
+fn look(task: &Task, beacon: &Beacon, stage: &mut Stage) -> Result<Outcome, Ended> {
+    match task {
+        Task::Browse(wanted) => browse::run(beacon, stage, wanted),
+        Task::Resolve(instance) => resolve::run(beacon, stage, instance),
+        Task::Types => types::run(beacon, stage),
+        Task::Reverse(address) => query::reverse(beacon, stage, *address),
+        Task::Query(question) => query::run(beacon, stage, question),
+        Task::Publish(_) | Task::Run(..) | Task::Lookup(_) => unreachable!("it ends by itself"),
+        Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
+    }
 }
 
 /// Waits until all is written.

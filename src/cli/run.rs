@@ -8,7 +8,7 @@ use beacon::Service;
 
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
-use crate::cli::publish;
+use crate::cli::farewell::farewell;
 use crate::cli::publish::Published;
 use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
@@ -27,7 +27,7 @@ pub(crate) fn run(
     let mut supervisor = Supervisor::start(command)?;
     let mut published = Published::new(&beacon, service)?;
     let ended = advertise(&mut published, stage, &supervisor);
-    publish::farewell(beacon);
+    farewell(beacon, stage.format());
     let code = supervisor.end();
     let told = published
         .tell_rest(stage)
