@@ -109,6 +109,7 @@ pub(crate) struct PublishArgs {
 #[command(after_help = "\
 Example:
   beacon run \"My Files\" _http._tcp 8000 path=/ -- python3 -m http.server 8000
+  beacon run \"My Files\" _http._tcp 8000 --prefix -- python3 -m http.server 8000
 
 The exit code is that of the command. When a signal ends the wait, the goodbye goes out first, then
 the command and all that it started are told to end, and after three seconds killed.")]
@@ -123,6 +124,10 @@ pub(crate) struct RunArgs {
     /// What else clients should know of it; without `=` the key itself is the message.
     #[arg(value_name = "KEY[=VALUE]")]
     pub(crate) properties: Vec<OsString>,
+    /// Show what the command says on standard error, each line behind NAME; of lines that nobody
+    /// reads the newest 1,000 wait. Without it, its output is its own.
+    #[arg(long)]
+    pub(crate) prefix: bool,
     /// The command, with what it takes.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

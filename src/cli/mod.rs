@@ -3,7 +3,8 @@
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
 //!   [`doctor`]: the verbs
-//! - [`supervisor`]: the process between `run` and its command
+//! - [`supervisor`]: the process between `run` and its command; [`transcript`]: what that one
+//!   says, in [`lines`]
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
 //! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
@@ -21,6 +22,7 @@ mod heap;
 mod interrupt;
 mod json;
 mod line;
+mod lines;
 mod lookup;
 mod output;
 mod plan;
@@ -32,6 +34,7 @@ mod stage;
 mod state;
 mod supervisor;
 mod text;
+mod transcript;
 mod types;
 
 use std::io;
@@ -90,7 +93,7 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
     let mut stage = Stage::set(plan, interrupts, Arc::downgrade(&beacon))?;
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
-        Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
+        Task::Run(wanted) => run::run(beacon, &mut stage, wanted),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
         task => {
             let outcome = look(task, &beacon, &mut stage);
@@ -109,7 +112,7 @@ fn look(task: &Task, beacon: &Beacon, stage: &mut Stage) -> Result<Outcome, Ende
         Task::Types => types::run(beacon, stage),
         Task::Reverse(address) => query::reverse(beacon, stage, *address),
         Task::Query(question) => query::run(beacon, stage, question),
-        Task::Publish(_) | Task::Run(..) | Task::Lookup(_) => unreachable!("it ends by itself"),
+        Task::Publish(_) | Task::Run(_) | Task::Lookup(_) => unreachable!("it ends by itself"),
         Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
     }
 }
