@@ -73,7 +73,7 @@ fn names_that_fall_due_at_one_instant_are_claimed_and_reported_in_their_order() 
     let thrice: Vec<_> = (0..3).flat_map(|_| 0..SERVICES).collect();
     assert_eq!(services, thrice);
     let told = turns.iter().flat_map(|turn| &turn.told);
-    let told: Vec<_> = told.filter_map(|name| number(name)).collect();
+    let told: Vec<_> = told.filter_map(number).collect();
     assert_eq!(told, (0..SERVICES).collect::<Vec<_>>());
 }
 
@@ -182,8 +182,10 @@ struct Turn {
 impl Crowd {
     fn new() -> Self {
         let start = Instant::now();
-        let mut limits = Limits::default();
-        limits.registrations = SERVICES;
+        let limits = Limits {
+            registrations: SERVICES,
+            ..Limits::default()
+        };
         let mut engine = Engine::new("crowd".parse().unwrap(), limits, 1, start);
         let link = Link::new(LINK, "eth0").with_address("192.0.2.1".parse().unwrap(), 24);
         engine.set_link(start, link);
