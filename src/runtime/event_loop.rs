@@ -223,6 +223,7 @@ impl EventLoop {
     fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Register(service, reply) => {
+                self.network.look_at_port(&mut self.engine, now);
                 let name = service.instance().clone();
                 let made = self.engine.register(now, *service);
                 let door = &self.door;
@@ -231,6 +232,7 @@ impl EventLoop {
                 let _ = reply.send(made);
             }
             Command::Publish(set, reply) => {
+                self.network.look_at_port(&mut self.engine, now);
                 let name = set.name().clone();
                 let made = self.engine.publish(now, *set);
                 let publications = &mut self.subscribers.publications;

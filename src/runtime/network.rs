@@ -35,7 +35,6 @@ use crate::net::Selection;
 use crate::net::Watch;
 use crate::net::choose;
 use crate::net::interfaces;
-use crate::net::is_port_shared;
 use crate::net::size_send_buffer;
 use crate::protocol;
 use crate::protocol::Destination;
@@ -46,14 +45,14 @@ use crate::protocol::Transmit;
 use crate::runtime::conveyor::Conveyor;
 use crate::runtime::figures::Board;
 use crate::runtime::rates::Rates;
+use crate::runtime::sharing::Sharing;
 
 /// Everything between the engine and the kernel.
 pub(crate) struct Network {
     lanes: Vec<Lane>,
     watch: Watch,
     selection: Selection,
-    /// Another program on this machine has the port too.
-    port_shared: bool,
+    sharing: Sharing,
     /// The interfaces in use, by index.
     used: BTreeMap<u32, Interface>,
     /// How often packets were received: who had the first choice.
@@ -96,7 +95,7 @@ impl Network {
             Families::V4 => &[Family::V4],
             Families::V6 => &[Family::V6],
         };
-        let port_shared = wanted.iter().any(|family| is_port_shared(*family));
+        let sharing = Sharing::look(wanted);
         let mut lanes = Vec::new();
         for family in wanted {
             match MulticastSocket::open(*family) {
@@ -121,7 +120,7 @@ impl Network {
             lanes,
             watch,
             selection,
-            port_shared,
+            sharing,
             used: BTreeMap::new(),
             lanes_received: 0,
             rates: Rates::new(limits, Instant::now()),
@@ -292,8 +291,29 @@ impl Network {
         self.refresh(engine, now);
     }
 
+    /// Looks whether another program has come to share the port, and tells the engine if one has.
+    /// To be called before names are claimed.
+    pub(crate) fn look_at_port(&mut self, engine: &mut Engine, now: Instant) {
+        let sockets = self.lanes.iter().map(|lane| &lane.socket);
+        if self.sharing.look_again(sockets, now) {
+            let used: Vec<_> = self.used.values().cloned().collect();
+            for interface in used {
+                let joined = self.joined(interface.index);
+                engine.set_link(now, describe(&interface, &joined, self.sharing.is_shared()));
+            }
+        }
+    }
+
+    /// Returns the families whose group is joined on an interface.
+    fn joined(&self, interface: u32) -> Vec<Family> {
+        let lanes = self.lanes.iter().map(|lane| &lane.socket);
+        let joined = lanes.filter(|socket| socket.is_member(interface));
+        joined.map(MulticastSocket::family).collect()
+    }
+
     /// Compares the interfaces that are there with those in use.
     pub(crate) fn refresh(&mut self, engine: &mut Engine, now: Instant) {
+        self.look_at_port(engine, now);
         let present = match interfaces() {
             Ok(present) => present,
             Err(error) => {
@@ -333,7 +353,7 @@ impl Network {
                 }
             }
         }
-        let link = describe(&interface, &joined, self.port_shared);
+        let link = describe(&interface, &joined, self.sharing.is_shared());
         let speaking = !joined.is_empty();
         let index = interface.index;
         if speaking {
