@@ -24,6 +24,9 @@ use super::world::secs;
 
 const SERVICES: usize = 5_000;
 
+/// Enough for several turns.
+const SOME: usize = 2_000;
+
 /// What one call may send: names and records by the hundred, and what does not fill a packet.
 const PACKETS_A_TURN_MAX: usize = 40;
 const NAMES_A_TURN_MAX: usize = 256;
@@ -62,7 +65,7 @@ fn five_thousand_names_are_claimed_by_the_hundred_and_none_of_them_late() {
 #[test]
 fn names_that_fall_due_at_one_instant_are_claimed_and_reported_in_their_order() {
     let mut crowd = Crowd::new();
-    crowd.register(SERVICES);
+    crowd.register(SOME);
 
     let turns = crowd.run(secs(5));
 
@@ -70,18 +73,18 @@ fn names_that_fall_due_at_one_instant_are_claimed_and_reported_in_their_order() 
     let probed: Vec<_> = turns.iter().flat_map(|turn| turn.all(asked)).collect();
     let services = probed.iter().filter_map(|question| number(&question.name));
     let services: Vec<_> = services.collect();
-    let thrice: Vec<_> = (0..3).flat_map(|_| 0..SERVICES).collect();
+    let thrice: Vec<_> = (0..3).flat_map(|_| 0..SOME).collect();
     assert_eq!(services, thrice);
     let told = turns.iter().flat_map(|turn| &turn.told);
     let told: Vec<_> = told.filter_map(number).collect();
-    assert_eq!(told, (0..SERVICES).collect::<Vec<_>>());
+    assert_eq!(told, (0..SOME).collect::<Vec<_>>());
 }
 
 #[test]
 fn many_names_share_a_packet_all_the_same() {
     // 6762-8.1-15, 6762-8.3-1
     let mut crowd = Crowd::new();
-    crowd.register(SERVICES);
+    crowd.register(SOME);
 
     let turns = crowd.run(secs(5));
 
@@ -90,8 +93,8 @@ fn many_names_share_a_packet_all_the_same() {
     let responses = all.iter().filter(|message| message.response).count();
     // A packet has room for 28 names, or for the records of 17 services; some ten packets make a
     // turn, and the last of them is not full.
-    assert!(probes <= 3 * SERVICES / 23, "{probes}");
-    assert!(responses <= 2 * SERVICES / 15, "{responses}");
+    assert!(probes <= 3 * SOME / 23, "{probes}");
+    assert!(responses <= 2 * SOME / 15, "{responses}");
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn a_set_that_a_turn_would_cut_goes_whole_and_twice() {
 #[test]
 fn while_nobody_takes_packets_no_more_are_made_and_nothing_is_lost() {
     let mut crowd = Crowd::new();
-    crowd.register(SERVICES);
+    crowd.register(SOME);
 
     let mut calls = 0;
     while let Some(due) = crowd.engine.poll_timeout() {
@@ -162,7 +165,7 @@ fn while_nobody_takes_packets_no_more_are_made_and_nothing_is_lost() {
     let turns = crowd.run(secs(100));
 
     let told: usize = turns.iter().map(|turn| turn.told.len()).sum();
-    assert_eq!(told, SERVICES);
+    assert_eq!(told, SOME);
 }
 
 /// An engine alone on its link, whose turns are counted.
