@@ -92,6 +92,12 @@ pub struct Limits {
     /// time that packets were dropped; what is dropped is counted. Beyond `rmem_max` it grows for
     /// a process that has `CAP_NET_ADMIN` alone.
     pub receive_bytes: usize,
+    /// Bytes of the kernel's memory in which packets of one socket may wait to be sent, as
+    /// `net.core.wmem_max` counts them. Default 106,496, what a socket has on Linux anyway: some 90
+    /// full packets. When it is full, 256 packets more wait with us, and of what comes beyond these
+    /// the oldest answers are given up, and counted; probes, announcements and goodbyes stay. More
+    /// than `wmem_max` is for a process that has `CAP_NET_ADMIN` alone.
+    pub send_bytes: usize,
     /// Hosts that are remembered for one answer while their known answers still come in, packet by
     /// packet. Default 16; one more gets the answer though it may know it. RFC 6762 §7.2.
     pub askers: usize,
@@ -203,6 +209,7 @@ impl Default for Limits {
             addresses_per_host: 64,
             packets_per_second: PACKETS_PER_SECOND,
             receive_bytes: 8 << 20,
+            send_bytes: 104 << 10,
             askers: 16,
             replies: 8192,
             registrations: 1024,

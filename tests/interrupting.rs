@@ -9,6 +9,7 @@ use std::io::BufReader;
 use std::process;
 use std::process::Command;
 use std::process::Stdio;
+use std::str;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -163,6 +164,41 @@ fn it_shows_how_things_stand_on_standard_error_as_often_as_it_is_asked() {
     }
 }
 
+#[test]
+fn how_the_end_went_is_one_object_on_standard_error_for_who_wants_to_know_more() {
+    let kind = service_type('j');
+    let verbs: [&[&str]; 2] = [&["publish", "Lamp", &kind, "80"], &["browse", &kind]];
+    for verb in verbs {
+        let ending = ["--interface", "lo", "--json", "--timeout", "1s"];
+        let quiet = beacon(&[verb, &ending].concat()).output().unwrap();
+        let ended = beacon(&[verb, &ending, &["-v"]].concat()).output().unwrap();
+
+        assert!(objects(&quiet.stderr).is_empty(), "{verb:?}");
+        let [said, events] = [&ended.stderr, &ended.stdout].map(|text| objects(text));
+        assert!(events.iter().all(|line| line["event"] != "shutdown"));
+        let [report] = &said[..] else {
+            panic!("{verb:?}: {said:?}");
+        };
+        assert_eq!(report["event"], "shutdown");
+        assert_eq!([&report["clean"], &report["forced"]], [true, false]);
+        let steps = report["steps"].as_array().unwrap();
+        let told = steps.iter().map(|step| {
+            assert!(step["milliseconds"].is_number() && step["error"].is_null());
+            let told = ["phase", "name", "outcome"].map(|key| step[key].as_str().unwrap());
+            told.join(" ")
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(
+            told,
+            [
+                "farewell goodbyes done",
+                "join threads done",
+                "close resources done"
+            ]
+        );
+    }
+}
+
 /// Starts the command so that what it says it says on standard error.
 fn without_output(arguments: &[&str]) -> Process {
     let mut shell = Command::new("sh");
@@ -185,6 +221,13 @@ fn start(arguments: &[&str]) -> Process {
 fn shell(script: &str) {
     let status = Command::new("sh").args(["-c", script]).status().unwrap();
     assert!(status.success(), "{script}");
+}
+
+/// Returns the lines that are JSON objects; the log has others.
+fn objects(text: &[u8]) -> Vec<Value> {
+    let text = str::from_utf8(text).expect("UTF-8");
+    let lines = text.lines().map(serde_json::from_str);
+    lines.filter_map(Result::ok).collect()
 }
 
 /// Waits for a line that has this text in it.

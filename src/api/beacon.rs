@@ -324,7 +324,8 @@ impl Beacon {
     /// Takes back what was published, and stops. The farewell takes as long as `within` at most,
     /// and milliseconds as a rule. All threads are gone when it returns, whatever the report says.
     ///
-    /// Dropping it does the same within two seconds.
+    /// Dropping it does the same within two seconds, and says so in the log (at the level debug)
+    /// with what was still open.
     ///
     /// # Examples
     ///

@@ -63,7 +63,7 @@ impl Registration {
         self.standing().wait_announced(within)
     }
 
-    /// Lends what becomes of the registration, to be received from or selected on. The last 64
+    /// Lends what becomes of the registration, to be received from or selected on. The last 16
     /// events are kept for one who does not read them.
     #[must_use]
     pub fn events(&self) -> &Receiver<Status> {

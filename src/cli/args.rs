@@ -66,7 +66,8 @@ pub(crate) struct CommonArgs {
     /// Speak over IPv6 alone.
     #[arg(short = '6')]
     pub(crate) v6: bool,
-    /// Say more on standard error: -v what happens, -vv details, -vvv everything.
+    /// Say more on standard error: -v what happens and how the end went, -vv details, -vvv
+    /// everything.
     #[arg(short, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// End after so many seconds, or with a unit behind it, such as 500ms, 2m or 1h; without it,
@@ -112,6 +113,7 @@ pub(crate) struct PublishArgs {
 #[command(after_help = "\
 Example:
   beacon run \"My Files\" _http._tcp 8000 path=/ -- python3 -m http.server 8000
+  beacon run \"My Files\" _http._tcp 8000 --prefix -- python3 -m http.server 8000
 
 The exit code is that of the command. When a signal ends the wait, the goodbye goes out first, then
 the command and all that it started are told to end, and after three seconds killed.")]
@@ -126,6 +128,10 @@ pub(crate) struct RunArgs {
     /// What else clients should know of it; without `=` the key itself is the message.
     #[arg(value_name = "KEY[=VALUE]")]
     pub(crate) properties: Vec<OsString>,
+    /// Show what the command says on standard error, each line behind NAME; of lines that nobody
+    /// reads the newest 1,000 wait. Without it, its output is its own.
+    #[arg(long)]
+    pub(crate) prefix: bool,
     /// The command, with what it takes.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

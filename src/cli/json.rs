@@ -1,10 +1,15 @@
 //! Events as JSON, one object a line.
 
+use std::time::Duration;
+
 use beacon::Instance;
 use beacon::InstanceName;
 use beacon::Interface;
 use beacon::ServiceType;
 use beacon::TxtProperties;
+use beacon::lifecycle::Report;
+use beacon::lifecycle::Step;
+use beacon::lifecycle::StepEnd;
 use beacon::wire::Record;
 use serde_json::Map;
 use serde_json::Value;
@@ -52,6 +57,40 @@ pub(crate) fn write(line: Line<'_>) -> String {
         }),
     };
     object.to_string()
+}
+
+/// Writes how everything ended as one object.
+pub(crate) fn shutdown(report: &Report) -> Value {
+    let step = |step: &Step| {
+        let (outcome, error) = match &step.ended {
+            StepEnd::Done => ("done", None),
+            StepEnd::Failed(text) => ("failed", Some(text)),
+            StepEnd::Panicked(text) => ("panicked", Some(text)),
+            StepEnd::Skipped => ("skipped", None),
+            // What a later library tells besides has no word yet.
+            _ => ("other", None),
+        };
+        json!({
+            "name": step.name,
+            "phase": step.phase.to_string(),
+            "milliseconds": milliseconds(step.elapsed),
+            "outcome": outcome,
+            "error": error,
+            "late": step.late,
+        })
+    };
+    json!({
+        "event": "shutdown",
+        "clean": report.is_clean(),
+        "forced": report.forced,
+        "milliseconds": milliseconds(report.elapsed),
+        "steps": report.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+/// Returns a time in milliseconds, to the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn sighting(event: &str, name: &InstanceName, interface: &Interface) -> Value {
@@ -140,7 +179,10 @@ mod tests {
     use beacon::wire::{Rdata, Record, RecordType, Ttl, Txt};
     use beacon::{Address, HostName, Instance, InstanceName, Sighting, TxtProperties};
 
-    use super::{base64, write};
+    use beacon::lifecycle::{Phase, Shutdown};
+    use serde_json::json;
+
+    use super::{Duration, base64, shutdown, write};
     use crate::cli::line::Line;
 
     #[test]
@@ -319,6 +361,34 @@ mod tests {
 
     fn name(escaped: &str) -> InstanceName {
         format!("{escaped}._http._tcp").parse().unwrap()
+    }
+
+    #[test]
+    fn each_step_of_an_end_has_its_outcome() {
+        let mut ends = Shutdown::new(Duration::from_secs(5));
+        ends.on(Phase::Farewell, "goodbyes", |_| {});
+        ends.on(Phase::Join, "threads", |_| Err("gone"));
+        ends.on(Phase::Close, "file", |_| -> () { panic!("on purpose") });
+
+        let report = shutdown(&ends.run());
+
+        assert_eq!(
+            (&report["event"], &report["clean"]),
+            (&json!("shutdown"), &json!(false))
+        );
+        let steps = report["steps"].as_array().unwrap();
+        let told = steps
+            .iter()
+            .map(|step| ["name", "outcome", "error"].map(|key| &step[key]));
+        let told: Vec<_> = told.map(|of| json!(of)).collect();
+        assert_eq!(
+            told,
+            [
+                json!(["goodbyes", "done", null]),
+                json!(["threads", "failed", "gone"]),
+                json!(["file", "panicked", "on purpose"]),
+            ]
+        );
     }
 
     fn eth0() -> Interface {

@@ -3,23 +3,26 @@
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
 //!   [`serve`], [`doctor`]: the verbs
-//! - [`supervisor`]: the process between `run` and its command
+//! - [`supervisor`]: the process between `run` and its command; [`transcript`]: what that one
+//!   says, in [`lines`]
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
 //! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
 //! - `heap`: who allocated what, with the feature `heap-profile`
-//! - [`exit`]: why a verb ended, and the exit code for it
+//! - [`farewell`]: how it ended; [`exit`]: why, and the exit code for it
 
 mod args;
 mod browse;
 mod data;
 mod doctor;
 mod exit;
+mod farewell;
 #[cfg(feature = "heap-profile")]
 mod heap;
 mod interrupt;
 mod json;
 mod line;
+mod lines;
 mod lookup;
 mod output;
 mod plan;
@@ -32,6 +35,7 @@ mod stage;
 mod state;
 mod supervisor;
 mod text;
+mod transcript;
 mod types;
 
 use std::io;
@@ -90,17 +94,31 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
     let mut stage = Stage::set(plan, interrupts, Arc::downgrade(&beacon))?;
     let outcome = match &plan.task {
         Task::Publish(services) => publish::run(beacon, &mut stage, services),
-        Task::Run(service, command) => run::run(beacon, &mut stage, (**service).clone(), command),
-        Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
-        Task::Browse(wanted) => browse::run(&beacon, &mut stage, wanted),
-        Task::Resolve(instance) => resolve::run(&beacon, &mut stage, instance),
-        Task::Types => types::run(&beacon, &mut stage),
+        Task::Run(wanted) => run::run(beacon, &mut stage, wanted),
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
-        Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
-        Task::Query(question) => query::run(&beacon, &mut stage, question),
         Task::Serve(at) => serve::run(beacon, &mut stage, at),
+        task => {
+            let outcome = look(task, &beacon, &mut stage);
+            farewell::farewell(beacon, plan.format);
+            outcome
+        }
     };
     end(stage, outcome)
+}
+
+/// Does what owes the link no goodbye.
+fn look(task: &Task, beacon: &Beacon, stage: &mut Stage) -> Result<Outcome, Ended> {
+    match task {
+        Task::Browse(wanted) => browse::run(beacon, stage, wanted),
+        Task::Resolve(instance) => resolve::run(beacon, stage, instance),
+        Task::Types => types::run(beacon, stage),
+        Task::Reverse(address) => query::reverse(beacon, stage, *address),
+        Task::Query(question) => query::run(beacon, stage, question),
+        Task::Publish(_) | Task::Run(_) | Task::Lookup(_) | Task::Serve(_) => {
+            unreachable!("it ends by itself")
+        }
+        Task::Supervise(_) | Task::Doctor => unreachable!("it needs no Beacon"),
+    }
 }
 
 /// Waits until all is written.

@@ -40,7 +40,7 @@ pub(crate) enum Task {
     /// One service, or as many as `--count` says.
     Publish(Vec<Service>),
     /// A service, for as long as a command runs.
-    Run(Box<Service>, Vec<OsString>),
+    Run(Box<Run>),
     /// A command alone.
     Supervise(Vec<OsString>),
     Browse(Browse),
@@ -52,6 +52,23 @@ pub(crate) enum Task {
     Query(Question),
     Serve(Listen),
     Doctor,
+}
+
+/// A command, and the service that it is.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) service: Service,
+    pub(crate) command: Vec<OsString>,
+    pub(crate) says: Says,
+}
+
+/// What becomes of what a command says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Says {
+    /// It goes where our own output goes.
+    AsItIs,
+    /// It goes to standard error, each line behind the name of the service.
+    Prefixed,
 }
 
 /// Which records to ask for.
@@ -93,7 +110,14 @@ impl Plan {
             Verb::Run(run) => {
                 let service = Service::new(&run.name, &run.service_type, run.port)?;
                 let service = with_properties(service, &run.properties)?;
-                Task::Run(Box::new(service), run.command)
+                Task::Run(Box::new(Run {
+                    service,
+                    command: run.command,
+                    says: match run.prefix {
+                        true => Says::Prefixed,
+                        false => Says::AsItIs,
+                    },
+                }))
             }
             Verb::Supervise(supervise) => Task::Supervise(supervise.command),
             Verb::Browse(browse) => {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use beacon::Beacon;
 use beacon::Error;
@@ -15,6 +14,7 @@ use crossbeam_channel::TryRecvError;
 
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
+use crate::cli::farewell::farewell;
 use crate::cli::line::Line;
 use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
@@ -27,7 +27,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, Ended> {
     let mut published = Vec::with_capacity(services.len());
     let Err(ended) = publish(&beacon, stage, services, &mut published);
-    farewell(beacon);
+    farewell(beacon, stage.format());
     // What became of them while it was told to end.
     let told = published
         .iter_mut()
@@ -120,17 +120,6 @@ impl Published {
     }
 }
 
-/// Says goodbye for everything and stops, in time for whoever waits for the end.
-pub(crate) fn farewell(beacon: Arc<Beacon>) {
-    let beacon = Arc::into_inner(beacon).expect("the stage looks at it, and the verb has it");
-    let report = beacon.shutdown(FAREWELL_MAX);
-    if report.is_clean() {
-        log::debug!("all ended in order:\n{report}");
-    } else {
-        log::warn!("not all ended in order:\n{report}");
-    }
-}
-
 /// A time that is over before all was announced was too short.
 fn end(ended: Ended, published: &[Published]) -> Result<Outcome, Ended> {
     let missing = published.iter().filter(|one| one.announced.is_none());
@@ -142,6 +131,3 @@ fn end(ended: Ended, published: &[Published]) -> Result<Outcome, Ended> {
         _ => ended.in_order(),
     }
 }
-
-/// How long the goodbyes may take; milliseconds do as a rule.
-const FAREWELL_MAX: Duration = Duration::from_secs(2);

@@ -1,14 +1,14 @@
 //! `beacon run`: announces a service for as long as a command runs.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use beacon::Beacon;
-use beacon::Service;
 
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
-use crate::cli::publish;
+use crate::cli::farewell::farewell;
+use crate::cli::plan::Run;
+use crate::cli::plan::Says;
 use crate::cli::publish::Published;
 use crate::cli::stage::Awaited;
 use crate::cli::stage::Stage;
@@ -18,16 +18,16 @@ use crate::cli::supervisor::Supervisor;
 ///
 /// However it ends, the goodbye goes out before the command is told to end: nobody is to be sent
 /// to a service that stops.
-pub(crate) fn run(
-    beacon: Arc<Beacon>,
-    stage: &mut Stage,
-    service: Service,
-    command: &[OsString],
-) -> Result<Outcome, Ended> {
-    let mut supervisor = Supervisor::start(command)?;
-    let mut published = Published::new(&beacon, service)?;
+pub(crate) fn run(beacon: Arc<Beacon>, stage: &mut Stage, wanted: &Run) -> Result<Outcome, Ended> {
+    let service = &wanted.service;
+    let prefix = match wanted.says {
+        Says::AsItIs => None,
+        Says::Prefixed => Some(service.instance().label()),
+    };
+    let mut supervisor = Supervisor::start(&wanted.command, prefix.as_deref())?;
+    let mut published = Published::new(&beacon, service.clone())?;
     let ended = advertise(&mut published, stage, &supervisor);
-    publish::farewell(beacon);
+    farewell(beacon, stage.format());
     let code = supervisor.end();
     let told = published
         .tell_rest(stage)

@@ -62,6 +62,10 @@ impl Stage {
         })
     }
 
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
     /// Returns how long the verb may take.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout

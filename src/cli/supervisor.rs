@@ -8,6 +8,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
@@ -24,6 +25,8 @@ use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 
+use crate::cli::transcript::Transcript;
+
 /// The running supervisor, as `run` sees it. Dropping it ends the command.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
@@ -32,15 +35,24 @@ pub(crate) struct Supervisor {
     /// Closed when the supervisor has ended.
     ended: Receiver<()>,
     waiter: Option<JoinHandle<u8>>,
+    /// What the command says, if it is not left to itself.
+    transcript: Option<Transcript>,
 }
 
 impl Supervisor {
-    /// Starts the command, with a supervisor of its own.
-    pub(crate) fn start(command: &[OsString]) -> Result<Self, Error> {
+    /// Starts the command, with a supervisor of its own. What it says goes where our own output
+    /// goes; or, with a name in `prefix`, line by line to standard error.
+    pub(crate) fn start(command: &[OsString], prefix: Option<&str>) -> Result<Self, Error> {
         let system = |doing| move |source| Error::System { doing, source };
         let program = env::current_exe().map_err(system("find this program again"))?;
+        let output = || match prefix {
+            Some(_) => Stdio::piped(),
+            None => Stdio::inherit(),
+        };
         let mut child = Command::new(program)
             .args(["supervise", "--"])
+            .stdout(output())
+            .stderr(output())
             .args(command)
             .stdin(Stdio::piped())
             // Ctrl-C is for `run`, which then ends the command in order.
@@ -48,16 +60,26 @@ impl Supervisor {
             .spawn()
             .map_err(system("start the command's supervisor"))?;
         let pipe = child.stdin.take();
+        let outputs = [
+            child.stdout.take().map(OwnedFd::from),
+            child.stderr.take().map(OwnedFd::from),
+        ];
         let (ends, ended) = bounded(0);
         let waiter = thread::Builder::new()
             .name("command".to_owned())
             .spawn(move || wait(child, &ends))
             .map_err(system("start a thread"))?;
-        Ok(Self {
+        let mut supervisor = Self {
             pipe,
             ended,
             waiter: Some(waiter),
-        })
+            transcript: None,
+        };
+        if let Some(name) = prefix {
+            let outputs = outputs.into_iter().flatten().collect();
+            supervisor.transcript = Some(Transcript::start(name, outputs)?);
+        }
+        Ok(supervisor)
     }
 
     /// Lends what is closed when the command has ended.
@@ -70,10 +92,13 @@ impl Supervisor {
     }
 
     /// Ends the command if it still runs, within the grace that a group has, and returns its exit
-    /// code as shells count it.
+    /// code as shells count it. What it said is written by then.
     pub(crate) fn end(&mut self) -> u8 {
         drop(self.pipe.take());
         let code = self.waiter.take().map(JoinHandle::join);
+        if let Some(transcript) = self.transcript.take() {
+            transcript.finish();
+        }
         code.and_then(Result::ok).unwrap_or(LOST)
     }
 }

@@ -11,7 +11,7 @@
 //! | `open_error` | why a socket cannot be opened, and what to change |
 //! | `slab`, `datagram` | the buffers, and what holds one on its way through the house |
 //! | `intake` | from the kernel into slots |
-//! | `receive_buffer` | how much may wait in the kernel |
+//! | `receive_buffer`, `send_buffer` | how much may wait in the kernel |
 //! | `ring` | back into the order of receipt |
 //! | `outbox` | what waits while the send buffer is full |
 //! | `interfaces`, `selection` | what is there, and which of it to use |
@@ -37,6 +37,7 @@ mod outbox;
 mod receive_buffer;
 mod ring;
 mod selection;
+mod send_buffer;
 mod sharing;
 mod slab;
 mod socket;
@@ -56,6 +57,7 @@ pub(crate) use crate::net::outbox::{Importance, Outbox};
 pub(crate) use crate::net::receive_buffer::ReceiveBuffer;
 pub(crate) use crate::net::ring::Ring;
 pub(crate) use crate::net::selection::{Refusal, Selection, choose};
+pub(crate) use crate::net::send_buffer::size_send_buffer;
 pub(crate) use crate::net::sharing::is_port_shared;
 pub(crate) use crate::net::slab::{Memory, Slab, Slot};
 pub(crate) use crate::net::socket::{MulticastSocket, Route};

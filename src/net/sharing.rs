@@ -10,11 +10,12 @@ use std::iter;
 
 use crate::net::family::{Family, PORT};
 
-/// Tells whether a socket of another program may take unicast packets of `family` for the port.
+/// Tells whether a socket that is none of `own` may take unicast packets of `family` for the port.
+/// Sockets are told apart by the number that the kernel gives them
+/// ([`MulticastSocket::inode`](crate::net::MulticastSocket::inode)).
 ///
-/// To be asked before a socket of our own is open. Where the table cannot be read nobody is known
-/// to share.
-pub(crate) fn is_port_shared(family: Family) -> bool {
+/// Where the table cannot be read nobody is known to share.
+pub(crate) fn is_port_shared(family: Family, own: &[u64]) -> bool {
     let tables: &[&str] = match family {
         // A socket of both families is listed as one of IPv6.
         Family::V4 => &[TABLE_V4, TABLE_V6],
@@ -23,7 +24,13 @@ pub(crate) fn is_port_shared(family: Family) -> bool {
     let mut texts = tables
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok());
-    texts.any(|text| text.lines().skip(1).any(takes_unicast))
+    texts.any(|text| text.lines().skip(1).any(|line| is_sharer(line, own)))
+}
+
+/// Tells whether a line of the table is about a socket that takes unicast and is none of `own`.
+fn is_sharer(line: &str, own: &[u64]) -> bool {
+    let inode = || line.split_ascii_whitespace().nth(INODE_FIELD)?.parse().ok();
+    takes_unicast(line) && !inode().is_some_and(|inode| own.contains(&inode))
 }
 
 /// Tells whether a line of the table is about a socket on the port that is not bound to a group.
@@ -64,13 +71,16 @@ fn octets(address: &str) -> impl Iterator<Item = u8> {
 const TABLE_V4: &str = "/proc/thread-self/net/udp";
 const TABLE_V6: &str = "/proc/thread-self/net/udp6";
 
+/// Which field of a line is the number of the socket.
+const INODE_FIELD: usize = 9;
+
 const DIGITS_V4: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
-    use super::takes_unicast;
+    use super::{is_sharer, takes_unicast};
 
     #[test]
     fn a_socket_on_the_port_takes_unicast_unless_it_is_bound_to_a_group() {
@@ -95,6 +105,16 @@ mod tests {
         ] {
             assert!(!takes_unicast(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_socket_of_our_own_shares_nothing() {
+        let ours = line("0.0.0.0", 5353) + " 00000000     0        0 4711 2 0000000000000000 0";
+
+        assert!(is_sharer(&ours, &[]) && is_sharer(&ours, &[471, 2]));
+        assert!(!is_sharer(&ours, &[1, 4711]));
+        let short = line("0.0.0.0", 5353);
+        assert!(is_sharer(&short, &[4711]), "whose it is nobody knows");
     }
 
     fn line(address: &str, port: u16) -> String {

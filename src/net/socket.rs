@@ -6,9 +6,11 @@
 //! Not here: how datagrams are received ([`Intake`](crate::net::Intake)) and what happens when
 //! the send buffer is full ([`Outbox`](crate::net::Outbox)).
 
+use std::fs;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 
 use mio::event::Source;
 use mio::net::UdpSocket;
@@ -49,6 +51,12 @@ impl MulticastSocket {
     /// Returns the family.
     pub(crate) fn family(&self) -> Family {
         self.family
+    }
+
+    /// Returns the number that the kernel's table of sockets has for it; nothing without a `/proc`.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        let link = format!("/proc/self/fd/{}", self.socket.as_raw_fd());
+        fs::metadata(link).ok().map(|about| about.ino())
     }
 
     /// Joins the group on an interface. Once joined, twice does nothing.

@@ -183,6 +183,12 @@ impl Outbox {
         })
     }
 
+    /// Tells whether so many packets wait that nothing is to be said unasked before some are taken:
+    /// it would only wait here.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiting.len() >= CROWDED
+    }
+
     /// Tells whether these bytes are a multicast of ours that came back.
     pub(crate) fn is_echo(&self, now: Instant, link: LinkId, bytes: &[u8]) -> bool {
         let digest = digest(link, bytes);
@@ -249,6 +255,12 @@ impl Outbox {
 
 /// Packets that wait for their owner before answers are dropped: he is stuck by then.
 const WAITING_MAX: usize = 4096;
+
+/// Packets that wait before probes and announcements wait too: as many as a socket keeps for a link
+/// that takes none.
+const CROWDED: usize = 256;
+// What is asked of us finds room still while we hold back.
+const _: () = assert!(CROWDED * 4 <= WAITING_MAX);
 
 /// What most packets fit into, so that their buffers never grow.
 const PACKET_BYTES: usize = 1500;

@@ -16,6 +16,7 @@ use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
 use crate::wire::Full;
 use crate::wire::Header;
+use crate::wire::Name;
 use crate::wire::Rdata;
 use crate::wire::Record;
 use crate::wire::RecordType;
@@ -147,6 +148,24 @@ pub(crate) fn denials(zone: &Zone, answer: Answer) -> Answers {
         .map(|_| Answer::Nsec(name))
         .into_iter()
         .collect()
+}
+
+/// Returns about what a record takes in a message whose names are compressed.
+pub(crate) fn guess_record_bytes(record: &Record) -> usize {
+    FIXED_BYTES
+        + match &record.rdata {
+            Rdata::A(_) => 4,
+            Rdata::Aaaa(_) => 16,
+            Rdata::Ptr(target) => first_label_bytes(target) + 2,
+            Rdata::Srv(_) => 6 + 2,
+            Rdata::Txt(txt) => txt.as_bytes().len(),
+            _ => first_label_bytes(&record.name) + 63,
+        }
+}
+
+/// Returns what the first label of a name takes, with its length.
+pub(crate) fn first_label_bytes(name: &Name) -> usize {
+    name.labels().next().map_or(0, |label| 1 + label.len())
 }
 
 /// Writes goodbyes for as many of `records` as one message holds, and returns how many that are.
@@ -282,23 +301,11 @@ fn fitting(
     }
 }
 
-/// Returns about what a record takes in a message whose names are compressed.
 fn guess_bytes(zone: &Zone, answer: Answer) -> usize {
-    const FIXED: usize = 2 + 10;
-    let Answer::Record(id) = answer else {
-        return FIXED + 2 + 2 + 8;
-    };
-    let first_label = |record: &Record| record.name.labels().next().map_or(0, <[u8]>::len);
-    let record = &zone.get(id).record;
-    FIXED
-        + match &record.rdata {
-            Rdata::A(_) => 4,
-            Rdata::Aaaa(_) => 16,
-            Rdata::Ptr(target) => target.labels().next().map_or(0, <[u8]>::len) + 3,
-            Rdata::Srv(_) => 6 + 2,
-            Rdata::Txt(txt) => txt.as_bytes().len(),
-            _ => first_label(record) + 64,
-        }
+    match answer {
+        Answer::Record(id) => guess_record_bytes(&zone.get(id).record),
+        Answer::Nsec(_) => FIXED_BYTES + 2 + 2 + 8,
+    }
 }
 
 fn same_set(zone: &Zone, one: Answer, two: Answer) -> bool {
@@ -320,6 +327,9 @@ fn begin(form: Form, bytes_max: usize, writer: &mut Writer) {
 }
 
 const ADDRESS_TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+
+/// What a record has beside its rdata, when its name was written before. RFC 1035 §4.1.3, §4.1.4.
+const FIXED_BYTES: usize = 2 + 10;
 
 /// What every message begins with. RFC 1035 §4.1.1.
 const HEADER_BYTES: usize = 12;

@@ -46,6 +46,11 @@ impl<K: Copy + Ord> Timers<K> {
         }
     }
 
+    /// Tells whether the deadline of `key` is `now` or earlier.
+    pub(crate) fn is_due(&self, key: K, now: Instant) -> bool {
+        self.due.get(&key).is_some_and(|at| *at <= now)
+    }
+
     /// Returns the earliest deadline of all.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.queue.first().map(|(at, _)| *at)

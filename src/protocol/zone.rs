@@ -552,6 +552,16 @@ impl Zone {
     }
 }
 
+impl Answer {
+    /// Returns the record, unless it is a denial.
+    pub(crate) fn record(self) -> Option<OwnId> {
+        match self {
+            Self::Record(id) => Some(id),
+            Self::Nsec(_) => None,
+        }
+    }
+}
+
 impl Own {
     /// Returns the name of ours that it leads to, if it is a pointer or an SRV record.
     pub(crate) fn target(&self) -> Option<NameId> {

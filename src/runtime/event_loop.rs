@@ -89,7 +89,6 @@ impl EventLoop {
                 break deadline;
             }
             self.handle_commands(now);
-            self.handle_due(now);
             self.apply(&mut conveyor);
             self.network
                 .receive(&mut intakes, &mut conveyor, &self.board);
@@ -201,8 +200,13 @@ impl EventLoop {
         }
     }
 
+    /// Does what callers want. While the engine is behind with what is due they wait, as packets
+    /// do.
     fn handle_commands(&mut self, now: Instant) {
         for _ in 0..COMMANDS_A_TURN {
+            if self.handle_due(now) && self.is_due(now) {
+                break;
+            }
             let command = self.inbox.try_recv();
             // What was dropped before a call was made is undone before the call is answered.
             for gone in self.door.take_gone() {
@@ -219,6 +223,7 @@ impl EventLoop {
     fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Register(service, reply) => {
+                self.network.look_at_port(&mut self.engine, now);
                 let name = service.instance().clone();
                 let made = self.engine.register(now, *service);
                 let door = &self.door;
@@ -227,6 +232,7 @@ impl EventLoop {
                 let _ = reply.send(made);
             }
             Command::Publish(set, reply) => {
+                self.network.look_at_port(&mut self.engine, now);
                 let name = set.name().clone();
                 let made = self.engine.publish(now, *set);
                 let publications = &mut self.subscribers.publications;

@@ -192,9 +192,33 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Tells what somebody holds or waits for still.
+    fn still_open(&self) -> String {
+        let tree = self.resources.tree().into_iter();
+        let used = tree.filter(|usage| usage.used > 0 && USERS.contains(&&*usage.name));
+        let used: Vec<_> = used
+            .map(|usage| format!("{} {}", usage.name, usage.used))
+            .collect();
+        match used.is_empty() {
+            true => "nothing was open".to_owned(),
+            false => format!("still open: {}", used.join(", ")),
+        }
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
-        if let Some(failure) = self.stop(DROP_WITHIN).failure() {
+        let open = self.still_open();
+        let report = self.stop(DROP_WITHIN);
+        if report.steps.is_empty() {
+            return;
+        }
+        log::debug!(
+            "dropped without a shutdown, which took {:?} here; {open}",
+            report.elapsed
+        );
+        if let Some(failure) = report.failure() {
             log::warn!("not all ended in order: {failure}");
         }
     }
@@ -337,6 +361,9 @@ fn system_host() -> HostName {
 
 /// Reading a packet takes about a microsecond: two readers keep up with what one loop can apply.
 const WORKERS_DEFAULT: usize = 2;
+
+/// The budgets of which users hold units.
+const USERS: [&str; 4] = ["registrations", "browsers", "queries", "commands"];
 
 /// How long the farewell may take when a handle is dropped.
 const DROP_WITHIN: Duration = Duration::from_secs(2);

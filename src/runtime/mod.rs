@@ -18,6 +18,7 @@
 //! - `publications`: how records stand that were published by hand
 //! - `rates`: how many packets are taken in
 //! - `shares`: fair shares of the slots while they run out
+//! - `sharing`: whether another program has the port too
 //! - `sleep`: noticing that the machine slept
 //! - `bell`: waking the loop, once
 
@@ -36,6 +37,7 @@ mod network;
 mod publications;
 mod rates;
 mod shares;
+mod sharing;
 mod sleep;
 mod subscribers;
 

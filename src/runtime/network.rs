@@ -35,7 +35,7 @@ use crate::net::Selection;
 use crate::net::Watch;
 use crate::net::choose;
 use crate::net::interfaces;
-use crate::net::is_port_shared;
+use crate::net::size_send_buffer;
 use crate::protocol;
 use crate::protocol::Destination;
 use crate::protocol::Engine;
@@ -45,14 +45,14 @@ use crate::protocol::Transmit;
 use crate::runtime::conveyor::Conveyor;
 use crate::runtime::figures::Board;
 use crate::runtime::rates::Rates;
+use crate::runtime::sharing::Sharing;
 
 /// Everything between the engine and the kernel.
 pub(crate) struct Network {
     lanes: Vec<Lane>,
     watch: Watch,
     selection: Selection,
-    /// Another program on this machine has the port too.
-    port_shared: bool,
+    sharing: Sharing,
     /// The interfaces in use, by index.
     used: BTreeMap<u32, Interface>,
     /// How often packets were received: who had the first choice.
@@ -95,13 +95,13 @@ impl Network {
             Families::V4 => &[Family::V4],
             Families::V6 => &[Family::V6],
         };
-        let port_shared = wanted.iter().any(|family| is_port_shared(*family));
+        let sharing = Sharing::look(wanted);
         let mut lanes = Vec::new();
         for family in wanted {
             match MulticastSocket::open(*family) {
                 Ok(socket) => {
-                    let lane = Lane::new(socket, limits.receive_bytes, meters);
-                    lanes.push(lane.map_err(system("size the receive buffer"))?);
+                    let lane = Lane::new(socket, limits, meters);
+                    lanes.push(lane.map_err(system("size the buffers of a socket"))?);
                 }
                 Err(error) if error.fault == OpenFault::FamilyMissing && wanted.len() > 1 => {
                     log::info!("{error}");
@@ -120,7 +120,7 @@ impl Network {
             lanes,
             watch,
             selection,
-            port_shared,
+            sharing,
             used: BTreeMap::new(),
             lanes_received: 0,
             rates: Rates::new(limits, Instant::now()),
@@ -292,8 +292,29 @@ impl Network {
         self.refresh(engine, now);
     }
 
+    /// Looks whether another program has come to share the port, and tells the engine if one has.
+    /// To be called before names are claimed.
+    pub(crate) fn look_at_port(&mut self, engine: &mut Engine, now: Instant) {
+        let sockets = self.lanes.iter().map(|lane| &lane.socket);
+        if self.sharing.look_again(sockets, now) {
+            let used: Vec<_> = self.used.values().cloned().collect();
+            for interface in used {
+                let joined = self.joined(interface.index);
+                engine.set_link(now, describe(&interface, &joined, self.sharing.is_shared()));
+            }
+        }
+    }
+
+    /// Returns the families whose group is joined on an interface.
+    fn joined(&self, interface: u32) -> Vec<Family> {
+        let lanes = self.lanes.iter().map(|lane| &lane.socket);
+        let joined = lanes.filter(|socket| socket.is_member(interface));
+        joined.map(MulticastSocket::family).collect()
+    }
+
     /// Compares the interfaces that are there with those in use.
     pub(crate) fn refresh(&mut self, engine: &mut Engine, now: Instant) {
+        self.look_at_port(engine, now);
         let present = match interfaces() {
             Ok(present) => present,
             Err(error) => {
@@ -333,7 +354,7 @@ impl Network {
                 }
             }
         }
-        let link = describe(&interface, &joined, self.port_shared);
+        let link = describe(&interface, &joined, self.sharing.is_shared());
         let speaking = !joined.is_empty();
         let index = interface.index;
         if speaking {
@@ -366,13 +387,10 @@ impl Network {
 }
 
 impl Lane {
-    fn new(
-        socket: MulticastSocket,
-        receive_bytes: usize,
-        meters: &Arc<Meters>,
-    ) -> io::Result<Self> {
+    fn new(socket: MulticastSocket, limits: &Limits, meters: &Arc<Meters>) -> io::Result<Self> {
+        size_send_buffer(&socket, limits.send_bytes)?;
         Ok(Self {
-            buffer: ReceiveBuffer::size(&socket, receive_bytes)?,
+            buffer: ReceiveBuffer::size(&socket, limits.receive_bytes)?,
             socket,
             outbox: Outbox::new(Arc::clone(meters)),
             readable: true,

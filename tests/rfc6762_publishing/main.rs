@@ -8,6 +8,7 @@
 mod world;
 
 mod by_hand;
+mod crowd;
 mod every_packet;
 mod rfc6763;
 mod s03_names;

@@ -47,6 +47,7 @@ use beacon::telemetry::Registry;
 use crate::cli::args::Listen;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
+use crate::cli::farewell;
 use crate::cli::line::Line;
 use crate::cli::serve::door::Door;
 use crate::cli::serve::feed::Feed;
@@ -62,12 +63,7 @@ pub(crate) fn run(beacon: Arc<Beacon>, stage: &mut Stage, at: &Listen) -> Result
     let house = Arc::new(House::new(&beacon, at));
     let shutdown = open(beacon, &house, door)?;
     let Err(ended) = follow(house, stage, &url);
-    let report = shutdown.run();
-    if report.is_clean() {
-        log::debug!("all ended in order:\n{report}");
-    } else {
-        log::warn!("not all ended in order:\n{report}");
-    }
+    farewell::tell(&shutdown.run(), stage.format());
     ended.in_order()
 }
 

@@ -11,6 +11,7 @@ use crate::net::tests::fixture::{A0, Station, eventually, interface, make_links,
 use crate::net::tests::namespace::{Outcome, in_namespace};
 use crate::net::{
     Family, Memory, MulticastSocket, OpenFault, PORT, ReceiveBuffer, Slab, is_port_shared,
+    size_send_buffer,
 };
 
 #[test]
@@ -69,6 +70,27 @@ fn a_megabyte_waits_to_be_received_and_half_more_after_each_loss_up_to_the_limit
 }
 
 #[test]
+fn so_much_waits_to_be_sent_as_was_asked_for_and_the_kernel_grants() {
+    in_namespace(|| {
+        for family in Family::ALL {
+            let socket = MulticastSocket::open(family)?;
+            let may_exceed = setsockopt(&socket, sockopt::SndBufForce, &MEBIBYTE).is_ok();
+            SockRef::from(&socket).set_send_buffer_size(MEBIBYTE)?;
+            let usual = SockRef::from(&socket).send_buffer_size()? / 2;
+            let most = if may_exceed { usize::MAX } else { usual };
+
+            for wanted in [10_000, 212_992, MEBIBYTE] {
+                let granted = size_send_buffer(&socket, wanted)?;
+
+                assert_eq!(granted, wanted.min(most));
+                assert_eq!(SockRef::from(&socket).send_buffer_size()?, 2 * granted);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn groups_that_others_joined_are_not_asked_for() {
     in_namespace(|| {
         let v4 = MulticastSocket::open(Family::V4)?;
@@ -110,22 +132,40 @@ fn a_program_that_shares_the_port_is_known_and_one_that_is_bound_to_the_group_is
     // 6762-15.1-2
     in_namespace(|| {
         make_links(1);
-        assert!(
-            !Family::ALL.into_iter().any(is_port_shared),
-            "nobody is there"
-        );
+        let shared = |family| is_port_shared(family, &[]);
+        assert!(!Family::ALL.into_iter().any(shared), "nobody is there");
 
         let other = avahi(interface("a0").index)?;
-        assert_eq!(Family::ALL.map(is_port_shared), [true, false]);
+        assert_eq!(Family::ALL.map(shared), [true, false]);
 
         drop(other);
         let group = bind_once_free(Family::V4.group_address())?;
-        assert_eq!(Family::ALL.map(is_port_shared), [false, false]);
+        assert_eq!(Family::ALL.map(shared), [false, false]);
 
         drop(group);
         let both = bind_once_free((Ipv6Addr::UNSPECIFIED, PORT).into())?;
-        assert_eq!(Family::ALL.map(is_port_shared), [true, true]);
+        assert_eq!(Family::ALL.map(shared), [true, true]);
         drop(both);
+        Ok(())
+    });
+}
+
+#[test]
+fn our_own_sockets_are_told_from_those_of_a_program_that_came_later() {
+    // 6762-15.1-2
+    in_namespace(|| {
+        make_links(1);
+        let ours = [
+            MulticastSocket::open(Family::V4)?,
+            MulticastSocket::open(Family::V6)?,
+        ];
+        let own: Vec<_> = ours.iter().filter_map(MulticastSocket::inode).collect();
+        let shared = || Family::ALL.map(|family| is_port_shared(family, &own));
+        assert_eq!(shared(), [false, false], "nobody is there but us");
+
+        let _later = avahi(interface("a0").index)?;
+
+        assert_eq!(shared(), [true, false]);
         Ok(())
     });
 }

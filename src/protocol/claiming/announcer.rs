@@ -38,36 +38,57 @@ impl Announcer {
         self.timers.cancel(id);
     }
 
-    /// Takes out the records to announce at `now`. Those that may not be sent before the time that
-    /// `earliest` gives wait until then.
-    pub(crate) fn take_due(
+    /// Takes out the records to announce at `now`: `most` of them, those first that were due first,
+    /// each with the members of its `set` that are due too, since they go together. Those that may
+    /// not be sent before the time that `earliest` gives wait until then.
+    pub(crate) fn take_due<S: IntoIterator<Item = OwnId>>(
         &mut self,
         now: Instant,
+        most: usize,
         chance: &mut Chance,
         earliest: impl Fn(OwnId) -> Option<Instant>,
+        set: impl Fn(OwnId) -> S,
     ) -> Vec<OwnId> {
         // A little more than a second, so that the one-second limit does not eat the second
         // announcement.
         let again = now + GAP + chance.between(GAP_MORE_MIN, GAP_MORE_MAX);
         let mut due = Vec::new();
-        while let Some(id) = self.timers.pop(now) {
+        let mut looked_at = 0;
+        while looked_at < most {
+            let Some(id) = self.timers.pop(now) else {
+                break;
+            };
+            looked_at += 1;
             if let Some(at) = earliest(id).filter(|at| *at > now) {
                 self.timers.set(id, at);
                 continue;
             }
-            let left = self
-                .left
-                .get_mut(&id)
-                .expect("a timed record is being announced");
-            *left -= 1;
-            if *left == 0 {
-                self.left.remove(&id);
-            } else {
-                self.timers.set(id, again);
-            }
+            self.count(id, again);
             due.push(id);
+            for member in set(id) {
+                if self.timers.is_due(member, now) {
+                    self.timers.cancel(member);
+                    self.count(member, again);
+                    due.push(member);
+                    looked_at += 1;
+                }
+            }
         }
         due
+    }
+
+    /// Counts an announcement, and sets the time of the next if there is one.
+    fn count(&mut self, id: OwnId, again: Instant) {
+        let left = self
+            .left
+            .get_mut(&id)
+            .expect("a timed record is being announced");
+        *left -= 1;
+        if *left == 0 {
+            self.left.remove(&id);
+        } else {
+            self.timers.set(id, again);
+        }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

@@ -92,10 +92,14 @@ impl Claims {
         self.probes.get(&name).is_some_and(|sent| *sent > 0)
     }
 
-    /// Takes out all that is due at `now`.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Due {
+    /// Takes out what is due at `now`: `most` names, those first that were due first. The rest
+    /// stays due.
+    pub(crate) fn take_due(&mut self, now: Instant, most: usize) -> Due {
         let mut due = Due::default();
-        while let Some(name) = self.timers.pop(now) {
+        for _ in 0..most {
+            let Some(name) = self.timers.pop(now) else {
+                break;
+            };
             let sent = self
                 .probes
                 .get_mut(&name)
@@ -110,6 +114,16 @@ impl Claims {
             }
         }
         due
+    }
+
+    /// Takes out a name before its turn, if it is due at `now` and nobody defended it. Tells
+    /// whether it is.
+    pub(crate) fn take_won(&mut self, name: NameId, now: Instant) -> bool {
+        let won = self.probes.get(&name) == Some(&PROBES) && self.timers.is_due(name, now);
+        if won {
+            self.cancel(name);
+        }
+        won
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -150,7 +164,7 @@ mod tests {
 
         let (mut probed, mut won) = (vec![], vec![]);
         while let Some(at) = claims.poll_timeout() {
-            let due = claims.take_due(at);
+            let due = claims.take_due(at, 1);
             probed.extend(due.probe.iter().map(|_| (at - start).as_millis()));
             won.extend(due.won.iter().map(|_| (at - start).as_millis()));
         }
@@ -168,7 +182,7 @@ mod tests {
         claims.begin_at(name, start);
 
         assert!(!claims.is_contestable(name));
-        claims.take_due(start);
+        claims.take_due(start, 1);
         assert!(claims.is_contestable(name));
         claims.defer(name, start);
         assert!(!claims.is_contestable(name));

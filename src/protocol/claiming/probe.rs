@@ -6,6 +6,7 @@
 use crate::protocol::link::Link;
 use crate::protocol::outbox::Importance;
 use crate::protocol::outbox::Outbox;
+use crate::protocol::pack;
 use crate::protocol::zone::NameId;
 use crate::protocol::zone::Own;
 use crate::protocol::zone::Zone;
@@ -27,11 +28,10 @@ pub(crate) fn write(
     outbox: &mut Outbox,
 ) {
     let mut rest = names;
-    let mut many = rest.len();
     while !rest.is_empty() {
-        many = many.min(rest.len());
+        let mut many = fitting(link, zone, rest);
         while write_some(link, zone, &rest[..many], writer).is_err() && many > 1 {
-            many = many.div_ceil(2);
+            many -= many.div_ceil(8);
         }
         outbox.multicast(link, writer.bytes(), Importance::Keep);
         rest = &rest[many..];
@@ -58,6 +58,22 @@ pub(crate) fn proposal<'z>(link: &Link, zone: &'z Zone, name: NameId) -> Vec<&'z
     zone.unique_at(name).filter(fits).collect()
 }
 
+/// Guesses for how many names a probe fits one packet, from the names and records that a message
+/// has in front of them already: most of what they consist of.
+fn fitting(link: &Link, zone: &Zone, names: &[NameId]) -> usize {
+    let mut room = link.message_bytes_shared() - HEADER_BYTES;
+    let fits = |name: &&NameId| {
+        let label = pack::first_label_bytes(&zone.owner(**name).name);
+        let records = zone.unique_at(**name);
+        let records = records.map(|own| pack::guess_record_bytes(&own.record));
+        let bytes = label + POINTER_BYTES + QUESTION_BYTES + records.sum::<usize>();
+        let left = room.checked_sub(bytes);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    names.iter().take_while(fits).count().max(1)
+}
+
 /// Writes one probe.
 fn write_some(link: &Link, zone: &Zone, names: &[NameId], writer: &mut Writer) -> Result<(), Full> {
     let bytes_max = link.message_bytes_shared();
@@ -82,5 +98,8 @@ const HEADER_BYTES: usize = 12;
 /// What a question has beside its name. RFC 1035 §4.1.2.
 const QUESTION_BYTES: usize = 4;
 
+/// What stands for the rest of a name that was written before. RFC 1035 §4.1.4.
+const POINTER_BYTES: usize = 2;
+
 /// What a record has beside its rdata, when its name was written before. RFC 1035 §4.1.3, §4.1.4.
-const RECORD_BYTES: usize = 2 + 10;
+const RECORD_BYTES: usize = POINTER_BYTES + 10;

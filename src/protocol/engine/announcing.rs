@@ -43,12 +43,19 @@ impl LinkState {
         }
     }
 
-    /// Takes out the records to announce by now, as far as the one-second limit lets them.
+    /// Takes out the records to announce by now, as far as the one-second limit and the work of one
+    /// turn let them.
     pub(crate) fn take_announcements(&mut self, tools: &mut Tools) -> Vec<OwnId> {
         let (zone, link) = (&self.zone, &self.link);
         let earliest = |id| earliest(zone, link, Answer::Record(id));
+        let set = |id| {
+            zone.set_of(Answer::Record(id))
+                .into_iter()
+                .filter_map(Answer::record)
+        };
+        let (most, chance) = (RECORDS_A_TURN, &mut tools.chance);
         self.announcer
-            .take_due(tools.now, &mut tools.chance, earliest)
+            .take_due(tools.now, most, chance, earliest, set)
     }
 
     /// Multicasts records of ours that nobody asked for, with the denial of what their names lack.
@@ -87,3 +94,7 @@ fn earliest(zone: &Zone, link: &Link, answer: Answer) -> Option<Instant> {
         .filter_map(|family| zone.earliest(answer, family, LIMIT))
         .max()
 }
+
+/// Records announced in one turn on one link: some twenty packets. What is due beyond that follows
+/// in the next, and no packet but the last of each turn has room for more.
+const RECORDS_A_TURN: usize = 1024;

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::protocol::cache::Expired;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::Notice;
+use crate::protocol::engine::state::LinkState;
 use crate::protocol::engine::subscription::Change;
 use crate::protocol::engine::subscription::News;
 use crate::protocol::engine::subscription::Subscription;
@@ -107,12 +108,13 @@ impl Engine {
                 subscription.leave(&mut desk);
             }
         }
+        self.reporters.note(subscription);
     }
 
     /// Ends a browse or lookup. Its questions close unless somebody else asks them too.
     pub fn stop(&mut self, now: Instant, id: SubscriptionId) {
         self.advance(now);
-        self.paused.remove(&id);
+        self.reporters.forget(id);
         let Some(mut subscription) = self.subscriptions.remove(&id) else {
             return;
         };
@@ -123,12 +125,15 @@ impl Engine {
 
     /// Keeps the events of a subscription inside until [`resume`](Self::resume).
     pub fn pause(&mut self, id: SubscriptionId) {
-        self.paused.insert(id);
+        self.reporters.pause(id);
     }
 
     /// Lets the events of a subscription out again.
     pub fn resume(&mut self, id: SubscriptionId) {
-        self.paused.remove(&id);
+        self.reporters.resume(id);
+        if let Some(subscription) = self.subscriptions.get(&id) {
+            self.reporters.note(subscription);
+        }
     }
 
     /// Tells whether there are events for a subscription, paused or not.
@@ -191,6 +196,7 @@ impl Engine {
             if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                 let mut desk = state.desk(&mut self.tools, First::Multicast);
                 subscription.note(news, &mut desk);
+                self.reporters.note(subscription);
             }
         }
     }
@@ -205,6 +211,7 @@ impl Engine {
                 if let Some(subscription) = self.subscriptions.get_mut(&watcher.subscription) {
                     let mut desk = state.desk(&mut self.tools, First::Multicast);
                     subscription.note_detail(watcher.role, &mut desk);
+                    self.reporters.note(subscription);
                 }
             }
         }
@@ -218,6 +225,7 @@ impl Engine {
         let first = state.first();
         for subscription in self.subscriptions.values_mut() {
             subscription.join(&mut state.desk(&mut self.tools, first));
+            self.reporters.note(subscription);
         }
     }
 
@@ -228,6 +236,7 @@ impl Engine {
         };
         for subscription in self.subscriptions.values_mut() {
             subscription.leave(&mut state.desk(&mut self.tools, First::Multicast));
+            self.reporters.note(subscription);
         }
         state.cache.clear();
     }
@@ -241,23 +250,18 @@ impl Engine {
 
     /// Takes out the next event of a subscription that is not paused.
     pub(crate) fn poll_news(&mut self) -> Option<Notice> {
-        let Self {
-            subscriptions,
-            links,
-            paused,
-            ..
-        } = self;
-        for (id, subscription) in subscriptions {
-            if paused.contains(id) || !subscription.has_news() {
-                continue;
-            }
-            let notice = subscription.poll_notice(|link| {
-                let state = links.get(&link)?;
+        while let Some(id) = self.reporters.first() {
+            let links = &self.links;
+            let look = |link| {
+                let state: &LinkState = links.get(&link)?;
                 Some((&state.cache, &state.questions))
-            });
+            };
+            let subscription = self.subscriptions.get_mut(&id);
+            let notice = subscription.and_then(|subscription| subscription.poll_notice(look));
             if notice.is_some() {
                 return notice;
             }
+            self.reporters.note_told(id);
         }
         None
     }
@@ -280,6 +284,7 @@ impl Engine {
         for state in self.links.values_mut() {
             subscription.join(&mut state.desk(&mut self.tools, First::Multicast));
         }
+        self.reporters.note(&subscription);
         self.subscriptions.insert(id, subscription);
         Ok(id)
     }

@@ -16,7 +16,7 @@
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration
 //! - `doubting`: what may not hold any more
-//! - `asking`: browses and lookups, each a `subscription`
+//! - `asking`: browses and lookups, each a `subscription`; `reporters` are those with news
 
 mod announcing;
 mod asking;
@@ -28,6 +28,7 @@ mod links;
 mod messages;
 mod publishing;
 mod records;
+mod reporters;
 mod standing;
 mod state;
 mod subscription;
@@ -45,6 +46,7 @@ use crate::protocol::budgets::Budgets;
 use crate::protocol::chance::Chance;
 use crate::protocol::claiming::Brake;
 use crate::protocol::engine::records::SetStanding;
+use crate::protocol::engine::reporters::Reporters;
 use crate::protocol::engine::standing::Chore;
 use crate::protocol::engine::standing::Standing;
 use crate::protocol::engine::state::LinkState;
@@ -102,7 +104,7 @@ pub struct Engine {
     chores: Timers<Chore>,
     brakes: BTreeMap<Lineage, Brake>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    paused: BTreeSet<SubscriptionId>,
+    reporters: Reporters,
     next_subscription: u64,
     counts: Counts,
 }
@@ -193,7 +195,7 @@ impl Engine {
             chores: Timers::new(),
             brakes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            paused: BTreeSet::new(),
+            reporters: Reporters::default(),
             next_subscription: 0,
             counts: Counts::default(),
         }
@@ -212,18 +214,21 @@ impl Engine {
             };
             let progress = state.handle_timeout(&mut self.tools);
             self.note_won(link, &progress.won);
-            if progress.announced {
-                self.note_unannounced();
-            }
+            self.note_announced(link, &progress.announced);
             self.ask(link);
         }
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` if
     /// nothing is due ever.
+    ///
+    /// While hundreds of packets wait to be taken out, probes and announcements wait too, and count
+    /// only from then on: ask again when packets were taken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let links = self.links.values().filter_map(LinkState::poll_timeout);
+        let outbox = &self.tools.outbox;
+        let links = self.links.values();
+        let links = links.filter_map(|state| state.poll_timeout(outbox));
         links.chain(self.chores.next()).min()
     }
 
@@ -269,8 +274,8 @@ impl Engine {
         self.links.values().map(|state| state.questions.len()).sum()
     }
 
-    /// Does everything that is due at `now`, and moves the engine's time there. Time never runs
-    /// backwards.
+    /// Does everything that is due at `now` and not held back, and moves the engine's time there.
+    /// Time never runs backwards.
     fn advance(&mut self, now: Instant) {
         self.set_now(now);
         while self.poll_timeout().is_some_and(|due| due <= self.tools.now) {

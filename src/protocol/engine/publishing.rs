@@ -20,7 +20,6 @@ use crate::protocol::registry::Lineage;
 use crate::protocol::registry::RegistrationId;
 use crate::protocol::registry::Registry;
 use crate::protocol::zone::Draft;
-use crate::protocol::zone::NameId;
 
 impl Engine {
     /// Registers a service: claims its name on every link and announces it.
@@ -116,22 +115,6 @@ impl Engine {
             let drafts = host_drafts(&self.registry, &state.link, wanted);
             state.set_drafts([(None, drafts)], cause, &mut self.tools);
         }
-    }
-
-    /// Takes note of names that nobody defended on a link.
-    pub(crate) fn note_won(&mut self, link: LinkId, won: &[NameId]) {
-        if won.is_empty() {
-            return;
-        }
-        if let Some(state) = self.links.get(&link).filter(|_| !self.brakes.is_empty()) {
-            for name in won {
-                let owner = &state.zone.owner(*name).name;
-                if let Some(lineage) = self.registry.lineage(owner) {
-                    self.brakes.remove(&lineage);
-                }
-            }
-        }
-        self.note_standings();
     }
 }
 

@@ -11,7 +11,11 @@ use crate::protocol::engine::Engine;
 use crate::protocol::engine::Notice;
 use crate::protocol::engine::updates::Updates;
 use crate::protocol::event::Status;
+use crate::protocol::link::LinkId;
 use crate::protocol::registry::RegistrationId;
+use crate::protocol::zone::NameId;
+use crate::protocol::zone::OwnId;
+use crate::protocol::zone::Ownership;
 use crate::resources::Lease;
 
 /// What was reported of a registration, and what else is kept for it.
@@ -57,11 +61,48 @@ impl Engine {
         self.dirty.extend(self.sets.keys());
     }
 
-    /// Marks the registrations that wait for their announcement.
-    pub(crate) fn note_unannounced(&mut self) {
-        let waiting = self.standings.iter();
-        let waiting = waiting.filter(|(_, standing)| !standing.announced);
-        self.dirty.extend(waiting.map(|(id, _)| *id));
+    /// Takes note of names that nobody defended on a link: marks the registrations that they
+    /// are the instances of, or all when a name is more than one registration's.
+    pub(crate) fn note_won(&mut self, link: LinkId, won: &[NameId]) {
+        let Some(state) = self.links.get(&link).filter(|_| !won.is_empty()) else {
+            return;
+        };
+        let owners = won.iter().map(|name| &state.zone.owner(*name).name);
+        if !self.brakes.is_empty() {
+            for lineage in owners
+                .clone()
+                .filter_map(|owner| self.registry.lineage(owner))
+            {
+                self.brakes.remove(&lineage);
+            }
+        }
+        let instances = owners.map(|owner| self.registry.by_instance(owner));
+        match instances.collect::<Option<Vec<_>>>() {
+            Some(ids) => ids.into_iter().for_each(|id| self.note_standing(id)),
+            None => self.note_standings(),
+        }
+    }
+
+    /// Takes note of records that were announced on a link: marks the registrations that wait for
+    /// that.
+    pub(crate) fn note_announced(&mut self, link: LinkId, announced: &[OwnId]) {
+        let Some(state) = self.links.get(&link).filter(|_| !announced.is_empty()) else {
+            return;
+        };
+        let announced = announced.iter().map(|id| state.zone.get(*id));
+        // What is shared keeps no service waiting.
+        let unique = announced.filter(|own| own.ownership == Ownership::Unique);
+        let instances = unique.map(|own| self.registry.by_instance(&own.record.name));
+        let waiting = |id: &RegistrationId| {
+            let standing = self.standings.get(id);
+            standing.is_some_and(|standing| !standing.announced)
+        };
+        match instances.collect::<Option<Vec<_>>>() {
+            Some(ids) => self.dirty.extend(ids.into_iter().filter(waiting)),
+            None => self
+                .dirty
+                .extend(self.standings.keys().copied().filter(waiting)),
+        }
         self.dirty.extend(self.sets.keys());
     }
 
@@ -76,9 +117,12 @@ impl Engine {
         }
     }
 
-    /// Does what is due for registrations.
+    /// Does what is due for registrations, as much as a turn may.
     pub(crate) fn handle_chores(&mut self) {
-        while let Some(chore) = self.chores.pop(self.tools.now) {
+        for _ in 0..CHORES_A_TURN {
+            let Some(chore) = self.chores.pop(self.tools.now) else {
+                return;
+            };
             match chore {
                 Chore::Update(id) => self.publish_update(id),
                 Chore::Report(id) => self.report_overdue(id),
@@ -195,3 +239,6 @@ impl Standing {
 
 /// After this long without a name the user should know. RFC 6762 §9.
 const REPORT_AFTER: Duration = Duration::from_secs(60);
+
+/// Chores done in one turn; what is due beyond that follows in the next.
+const CHORES_A_TURN: usize = 256;

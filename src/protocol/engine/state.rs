@@ -26,6 +26,8 @@ use crate::protocol::registry::RegistrationId;
 use crate::protocol::responding::Responder;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::NameId;
+use crate::protocol::zone::Own;
+use crate::protocol::zone::OwnId;
 use crate::protocol::zone::Ownership;
 use crate::protocol::zone::Zone;
 use crate::wire::Writer;
@@ -55,12 +57,12 @@ pub(crate) struct Tools {
 }
 
 /// How far our own records came at one instant.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// The names that were won.
     pub(crate) won: Vec<NameId>,
-    /// Something was announced.
-    pub(crate) announced: bool,
+    /// The records that were announced.
+    pub(crate) announced: Vec<OwnId>,
 }
 
 impl LinkState {
@@ -163,10 +165,23 @@ impl LinkState {
         unique.map(|draft| self.zone.find(draft.record.name.key()))
     }
 
-    /// Does what is due at the time of `tools`.
+    /// Does what is due at the time of `tools`, as much as a turn may.
     pub(crate) fn handle_timeout(&mut self, tools: &mut Tools) -> Progress {
+        let progress = match tools.outbox.is_crowded() {
+            true => Progress::default(),
+            false => self.claim(tools),
+        };
+        let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
+        self.responder
+            .handle_timeout(tools.now, &self.link, &mut self.zone, writer, outbox);
+        progress
+    }
+
+    /// Probes for names, lets those be ours that nobody defended, and announces.
+    fn claim(&mut self, tools: &mut Tools) -> Progress {
         let now = tools.now;
-        let mut due = self.claims.take_due(now);
+        let mut due = self.claims.take_due(now, NAMES_A_TURN);
+        self.take_targets(&mut due.won, now);
         due.won.retain(|name| !self.is_early(*name, now));
         if !due.probe.is_empty() {
             let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
@@ -178,15 +193,27 @@ impl LinkState {
         let announced = self.take_announcements(tools);
         let progress = Progress {
             won: due.won,
-            announced: !announced.is_empty(),
+            announced: announced.clone(),
         };
-        if progress.announced {
+        if !announced.is_empty() {
             self.announce(announced, tools);
         }
-        let (writer, outbox) = (&mut tools.writer, &mut tools.outbox);
-        self.responder
-            .handle_timeout(now, &self.link, &mut self.zone, writer, outbox);
         progress
+    }
+
+    /// Adds the names that won ones lead to and that are won too, though their turn has not come:
+    /// nothing waits for a host only because it stands further behind.
+    fn take_targets(&mut self, won: &mut Vec<NameId>, now: Instant) {
+        let mut at = 0;
+        while let Some(name) = won.get(at).copied() {
+            let unique = self.zone.unique_at(name);
+            for target in unique.filter_map(Own::target) {
+                if self.claims.take_won(target, now) {
+                    won.push(target);
+                }
+            }
+            at += 1;
+        }
     }
 
     /// Tells whether a name that nobody defended leads to a host name that is still being claimed,
@@ -216,14 +243,20 @@ impl LinkState {
         due.counted
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let all = [
-            self.claims.poll_timeout(),
-            self.announcer.poll_timeout(),
+    /// Returns when something is due here. What is held back until packets were taken from
+    /// `outbox` is not: nothing could be done.
+    pub(crate) fn poll_timeout(&self, outbox: &Outbox) -> Option<Instant> {
+        let claiming = [self.claims.poll_timeout(), self.announcer.poll_timeout()];
+        let claiming = claiming.into_iter().filter(|_| !outbox.is_crowded());
+        let others = [
             self.responder.poll_timeout(),
             self.questions.poll_timeout(),
             self.cache.poll_timeout(),
         ];
-        all.into_iter().flatten().min()
+        claiming.chain(others).flatten().min()
     }
 }
+
+/// Names probed for, or won, in one turn on one link; what is due beyond that follows in the next.
+/// They fill some ten packets.
+const NAMES_A_TURN: usize = 256;

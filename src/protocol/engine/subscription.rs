@@ -69,6 +69,10 @@ impl Subscription {
         }
     }
 
+    pub(crate) fn id(&self) -> SubscriptionId {
+        self.id
+    }
+
     /// Returns the name whose pointers it follows.
     pub(crate) fn browse_name(&self) -> Option<&Name> {
         match &self.topic {
