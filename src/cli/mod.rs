@@ -3,6 +3,7 @@
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
 //!   [`doctor`]: the verbs
+//! - [`search`]: what a verb looks for that follows services
 //! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
@@ -27,6 +28,7 @@ mod publish;
 mod query;
 mod resolve;
 mod run;
+mod search;
 mod stage;
 mod state;
 mod supervisor;
