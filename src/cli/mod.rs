@@ -2,8 +2,8 @@
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
-//!   [`doctor`]: the verbs
-//! - [`search`]: what a verb looks for that follows services
+//!   [`watch`], [`doctor`]: the verbs
+//! - [`search`]: what `browse` and `watch` look for
 //! - [`supervisor`]: the process between `run` and its command
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
@@ -34,6 +34,7 @@ mod state;
 mod supervisor;
 mod text;
 mod types;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
         Task::Lookup(host) => lookup::run(beacon, &mut stage, host),
         Task::Reverse(address) => query::reverse(&beacon, &mut stage, *address),
         Task::Query(question) => query::run(&beacon, &mut stage, question),
+        Task::Watch(wanted) => watch::run(&beacon, &mut stage, wanted),
     };
     end(stage, outcome)
 }

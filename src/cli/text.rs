@@ -15,6 +15,8 @@ use beacon::wire::Record;
 use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
+use crate::cli::watch::Kind;
+use crate::cli::watch::Written;
 
 /// Writes an event as a line, with more below it where there is more.
 pub(crate) fn write(line: Line<'_>) -> String {
@@ -54,7 +56,21 @@ pub(crate) fn write(line: Line<'_>) -> String {
                 "denied"
             )
         }
+        Line::Written(file) => written(file),
     }
+}
+
+fn written(file: &Written) -> String {
+    let (path, count) = (visible(&file.path.to_string_lossy()), file.entries);
+    let entry = match file.kind {
+        Kind::FileSd => "target",
+        Kind::Hosts => "line",
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!(
+        "{:<EVENT_WIDTH$}{path:<NAME_WIDTH$}  {count} {entry}{plural}",
+        "written"
+    )
 }
 
 fn service_of(event: &str, service_type: &ServiceType, interface: &Interface) -> String {
