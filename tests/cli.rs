@@ -21,7 +21,7 @@ use crate::support::Process;
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
     for verb in [
-        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "doctor",
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "watch", "doctor",
     ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 
@@ -43,6 +43,8 @@ fn each_verb_tells_what_it_takes() {
     }
     assert!(stdout(&run(&["browse", "--help"])).contains("--no-resolve"));
     assert!(stdout(&run(&["query", "--help"])).contains("--follow"));
+    let watch = stdout(&run(&["watch", "--help"]));
+    assert!(watch.contains("--file-sd") && watch.contains("--hosts"));
 }
 
 #[test]

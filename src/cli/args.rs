@@ -246,7 +246,7 @@ pub(crate) struct WatchArgs {
     /// The types of the services, perhaps with a subtype in front; every type if there is none.
     #[arg(value_name = "TYPE")]
     pub(crate) service_types: Vec<String>,
-    /// Keep the targets in this file, in JSON for file_sd_configs of Prometheus.
+    /// Keep the targets in this file, in JSON, for the file discovery of Prometheus.
     #[arg(long, value_name = "PATH", group = "files")]
     pub(crate) file_sd: Option<PathBuf>,
     /// Keep the hosts in this file, an address and a name a line as in /etc/hosts.

@@ -173,6 +173,7 @@ mod tests {
 
     use super::{visible, write};
     use crate::cli::line::Line;
+    use crate::cli::watch::{Kind, Written};
 
     #[test]
     fn columns_stay_where_they_are() {
@@ -262,6 +263,26 @@ mod tests {
         assert_eq!(
             write(Line::Host("192.0.2.9".parse().unwrap(), &host, &at)),
             "192.0.2.9  printer.local                 eth0"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_written_is_told_with_how_much_is_in_it() {
+        let mut written = Written {
+            kind: Kind::FileSd,
+            path: "targets.json".into(),
+            entries: 2,
+        };
+        assert_eq!(
+            write(Line::Written(&written)),
+            "written    targets.json                  2 targets"
+        );
+        written.kind = Kind::Hosts;
+        written.path = "\u{1b}[2Jhosts".into();
+        written.entries = 1;
+        assert_eq!(
+            write(Line::Written(&written)),
+            "written    \\u{1b}[2Jhosts               1 line"
         );
     }
 

@@ -1,6 +1,5 @@
-//! What Prometheus reads: a list of targets with labels, as
-//! [`file_sd`](https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config)
-//! wants it.
+//! What Prometheus reads: a list of targets with labels, as its
+//! [file discovery](https://prometheus.io/docs/guides/file-sd/) wants it.
 //!
 //! Names and attributes come from anybody on the link. They are values of labels that no scrape
 //! keeps by itself, and keys have no other characters than those of a label.
