@@ -282,7 +282,7 @@ mod tests {
         written.entries = 1;
         assert_eq!(
             write(Line::Written(&written)),
-            "written    \\u{1b}[2Jhosts               1 line"
+            "written    \\u{1b}[2Jhosts                1 line"
         );
     }
 

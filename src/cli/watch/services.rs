@@ -40,12 +40,14 @@ impl Services {
     }
 }
 
-/// Whether an address means something where there is no place for an interface behind it.
+/// Whether an address is that of one host where there is no place for an interface behind it.
 pub(crate) fn can_be_written(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
-    }
+    let is_one_host = !address.is_unspecified() && !address.is_multicast();
+    is_one_host
+        && match address {
+            IpAddr::V4(address) => !address.is_broadcast(),
+            IpAddr::V6(address) => !address.is_unicast_link_local(),
+        }
 }
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
     use beacon::protocol::{Interface, LinkId};
     use beacon::{Event, Instance, ServiceType, Sighting, TxtProperties};
 
-    use super::Services;
+    use super::{Services, can_be_written};
 
     #[test]
     fn what_is_resolved_is_there_until_it_is_removed_from_the_same_search() {
@@ -76,6 +78,27 @@ mod tests {
         assert!(services.apply(all, Event::Removed(sighting("eth1"))));
         let left: Vec<_> = services.iter().map(|left| left.interface.name()).collect();
         assert_eq!(left, ["eth0"]);
+    }
+
+    #[test]
+    fn an_address_is_written_if_it_is_that_of_one_host_without_an_interface() {
+        for (address, expected) in [
+            ("192.0.2.9", true),
+            ("169.254.1.2", true),
+            ("2001:db8::9", true),
+            ("fe80::9", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("224.0.0.251", false),
+            ("ff02::fb", false),
+            ("255.255.255.255", false),
+        ] {
+            assert_eq!(
+                can_be_written(address.parse().unwrap()),
+                expected,
+                "{address}"
+            );
+        }
     }
 
     fn searched(service_type: &str) -> ServiceType {
