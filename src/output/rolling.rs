@@ -6,6 +6,7 @@ use std::io;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
@@ -26,9 +27,11 @@ use crate::output::replace::replace_by;
 /// `lines_max`, or all if there are fewer, and at most twice as many. What stands behind the last
 /// line break is the current line, or one that is being written.
 ///
-/// Appending costs what the line costs. Once in `lines_max` lines the old half of the file goes, by
-/// [replacing](crate::output::replace) the file as a whole; whoever had it open goes on reading the
-/// old one. Between calls no file is open. When the file was cut, moved or replaced by others
+/// Appending costs what the line costs. What was written is never written over, since a reader may
+/// have read half of it: once in `lines_max` lines the old half of the file goes, by
+/// [replacing](crate::output::replace()) it as a whole, and so does a current line whenever
+/// something takes its place, which costs what the file costs. Whoever had it open goes on reading
+/// the old one. Between calls no file is open. When the file was cut, moved or replaced by others
 /// meanwhile, the next call notices and goes on with what is there.
 ///
 /// One `Rolling` at a time writes to a file: two would overwrite each other's lines.
@@ -114,11 +117,7 @@ impl Rolling {
     /// The system refuses.
     pub fn reset(&mut self) -> Result<(), FileError> {
         self.left = None;
-        let file = self.open_file()?;
-        file.set_len(0)
-            .map_err(FileError::when("empty", &self.path))?;
-        self.left = Some(self.look(&file)?);
-        Ok(())
+        replace_by(&self.path, Durability::Relaxed, |_| Ok(()))
     }
 
     fn check(&self, line: &str) -> Result<(), FileError> {
@@ -135,26 +134,34 @@ impl Rolling {
 
     /// Writes a text in the place of the current line.
     fn put(&mut self, text: &str) -> Result<(), FileError> {
-        let mut file = self.open_file()?;
+        let file = self.open_file()?;
         let mut shape = self.look(&file)?;
-        if shape.lines >= self.lines_max.saturating_mul(2) {
-            self.trim(&file, shape)?;
-            file = self.open_file()?;
-            shape = self.look(&file)?;
+        let is_full = shape.lines >= self.lines_max.saturating_mul(2);
+        if is_full || shape.bytes > shape.final_bytes {
+            return self.renew(&file, shape, text);
         }
-        let written = write(&file, shape, text).map_err(FileError::when("write", &self.path));
-        if written.is_err() {
-            // Half a line is none. If that fails too, it is taken for the current one.
-            let _ = file.set_len(shape.final_bytes);
-            return written;
-        }
-        shape.bytes = shape.final_bytes + text.len() as u64;
+        // What half of a line a full disk leaves is taken for the current one by the next call.
+        let written = file.write_all_at(text.as_bytes(), shape.bytes);
+        written.map_err(FileError::when("write", &self.path))?;
+        shape.bytes += text.len() as u64;
         if text.ends_with('\n') {
             shape.final_bytes = shape.bytes;
             shape.lines += 1;
         }
         self.left = Some(shape);
         Ok(())
+    }
+
+    /// Replaces the file by its newest lines and a text behind them.
+    fn renew(&self, file: &File, shape: Shape, text: &str) -> Result<(), FileError> {
+        let surplus = shape.lines.saturating_sub(self.lines_max);
+        let start = after_lines(file, surplus).map_err(FileError::when("read", &self.path))?;
+        replace_by(&self.path, Durability::Relaxed, |newest| {
+            let mut file = file;
+            file.seek(SeekFrom::Start(start))?;
+            io::copy(&mut file.take(shape.final_bytes - start), newest)?;
+            newest.write_all(text.as_bytes())
+        })
     }
 
     fn open_file(&self) -> Result<File, FileError> {
@@ -178,18 +185,6 @@ impl Rolling {
             Some(left) if (left.inode, left.bytes) == (now.ino(), now.len()) => Ok(left),
             _ => Shape::read(file, now.ino()).map_err(failed),
         }
-    }
-
-    /// Leaves the newest lines, and the current one.
-    fn trim(&self, file: &File, shape: Shape) -> Result<(), FileError> {
-        let failed = FileError::when("read", &self.path);
-        let surplus = shape.lines - self.lines_max;
-        let start = after_lines(file, surplus).map_err(&failed)?;
-        replace_by(&self.path, Durability::Relaxed, |newest| {
-            let mut file = file;
-            file.seek(SeekFrom::Start(start))?;
-            io::copy(&mut file, newest).map(drop)
-        })
     }
 }
 
@@ -224,14 +219,6 @@ impl Shape {
         })?;
         Ok(shape)
     }
-}
-
-/// Cuts the current line off and writes in its place.
-fn write(file: &File, shape: Shape, text: &str) -> io::Result<()> {
-    if shape.bytes > shape.final_bytes {
-        file.set_len(shape.final_bytes)?;
-    }
-    file.write_all_at(text.as_bytes(), shape.final_bytes)
 }
 
 /// Returns where the line behind so many lines begins.

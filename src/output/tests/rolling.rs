@@ -1,6 +1,7 @@
 //! The rolling file beside a list of lines, and what happens when others touch it.
 
 use std::fs;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
@@ -169,6 +170,28 @@ fn a_line_that_was_refused_may_be_written_again_and_is_there_once() {
 }
 
 #[test]
+fn who_reads_on_in_a_file_that_he_has_open_never_reads_a_line_that_was_not_there() {
+    let folder = Folder::new();
+    let path = folder.file("log");
+    let mut rolling = Rolling::open(&path, at_most(5)).unwrap();
+    rolling.append("one").unwrap();
+    rolling.rewrite("half").unwrap();
+    let mut open = fs::File::open(&path).unwrap();
+    let mut text = [0; 6];
+    open.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"one\nha");
+
+    rolling.rewrite("other").unwrap();
+    rolling.append("longer than that").unwrap();
+    rolling.reset().unwrap();
+    rolling.append("the first of many").unwrap();
+
+    let mut rest = String::new();
+    open.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "lf");
+}
+
+#[test]
 fn a_reader_beside_it_sees_whole_lines_and_the_newest() {
     let folder = Folder::new();
     let path = folder.file("log");
@@ -178,7 +201,10 @@ fn a_reader_beside_it_sees_whole_lines_and_the_newest() {
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for number in 0..500 {
-                rolling.rewrite("working").unwrap();
+                // Lines are appended to others, and in the place of a current one.
+                if number % 3 == 0 {
+                    rolling.rewrite("working, and this is long").unwrap();
+                }
                 rolling.append(&line(number)).unwrap();
             }
         });
