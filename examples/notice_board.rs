@@ -6,18 +6,25 @@
 //! ```
 //!
 //! Packets are received into lent buffers and wait in a queue. Each guest has a rate; how many
-//! guests there may be grows with the load, up to a ceiling; and who reads later is told what he
-//! missed.
+//! guests there may be grows with the load, up to a ceiling; who reads later is told what he
+//! missed; and the newest notes are on paper, in a file that does not grow.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::error::Error;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use beacon::output::FileError;
+use beacon::output::Rolling;
 use beacon::resources::Budget;
 use beacon::resources::Buffer;
 use beacon::resources::Cursor;
@@ -43,7 +50,8 @@ use beacon::stop::Stop;
 fn main() -> Result<(), Box<dyn Error>> {
     fds::raise_soft_limit(4096)?;
     let now = Instant::now();
-    let mut board = Board::open(now)?;
+    let paper = env::temp_dir().join(format!("notice-board-{}.txt", process::id()));
+    let mut board = Board::open(now, &paper)?;
     let mut reader = board.notes.tail();
 
     let alice = board.guest()?;
@@ -54,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         alice.send(format!("alice's note {note}").as_bytes())?;
     }
     board.receive(now)?;
-    board.put_up(now);
+    board.put_up(now)?;
 
     // All stay: an address that is given up may be given to the next.
     let others = [board.guest()?, board.guest()?, board.guest()?];
@@ -62,13 +70,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         guest.send(format!("{name}'s note").as_bytes())?;
     }
     board.receive(now)?;
-    board.put_up(now);
+    board.put_up(now)?;
 
     println!("\none who read nothing yet:");
     read(&mut reader, now);
     println!("one who had read up to number 3, and comes back:");
     let epoch = board.notes.epoch();
     read(&mut board.notes.replay(epoch, 3, now)?, now);
+
+    println!("on paper:\n{}", fs::read_to_string(&paper)?);
+    fs::remove_file(&paper)?;
 
     let buffers = board.buffers.usage();
     println!(
@@ -96,10 +107,12 @@ struct Board {
     guests: BTreeMap<SocketAddr, Lease>,
     /// The last of them, for all who read.
     notes: Journal<String>,
+    /// The last of them, for who comes when the program is gone.
+    paper: Rolling,
 }
 
 impl Board {
-    fn open(now: Instant) -> io::Result<Self> {
+    fn open(now: Instant, paper: &Path) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind(("127.0.0.1", 0))?;
         socket.set_nonblocking(true)?;
         let (arrived, waiting) = queue("notes", BUFFERS, Overflow::DropOldest);
@@ -120,6 +133,7 @@ impl Board {
             guests: BTreeMap::new(),
             notes: Journal::new(NOTES_KEPT, Duration::from_secs(3600))
                 .bytes_max(NOTES_KEPT * NOTE_BYTES_MAX, String::len),
+            paper: Rolling::open(paper, NOTES_ON_PAPER)?,
         })
     }
 
@@ -186,11 +200,14 @@ impl Board {
     }
 
     /// Puts up what waits.
-    fn put_up(&self, now: Instant) {
+    fn put_up(&mut self, now: Instant) -> Result<(), FileError> {
         for note in self.waiting.drain() {
-            let text = String::from_utf8_lossy(&note).into_owned();
+            // Whatever somebody sends, it is one line.
+            let text = String::from_utf8_lossy(&note).replace('\n', " ");
+            self.paper.append(&text)?;
             self.notes.publish(now, text);
         }
+        Ok(())
     }
 }
 
@@ -211,3 +228,5 @@ const NOTES_OF_ONE: Quota = Quota::every(Duration::from_secs(10)).burst(3);
 const NOTES_OF_ALL: Quota = Quota::per_second(100);
 const GUESTS_MAX: u64 = 3;
 const NOTES_KEPT: usize = 4;
+/// As many are always there, and never more than twice as many.
+const NOTES_ON_PAPER: NonZeroUsize = NonZeroUsize::new(2).expect("not zero");

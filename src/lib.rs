@@ -9,6 +9,7 @@ pub mod lifecycle;
 pub mod manual;
 pub mod meter;
 mod net;
+pub mod output;
 pub mod protocol;
 pub mod resources;
 mod runtime;

@@ -21,7 +21,8 @@ use crate::support::Process;
 fn each_verb_tells_what_it_takes() {
     let top = run(&["--help"]);
     for verb in [
-        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "serve", "doctor",
+        "publish", "browse", "types", "resolve", "lookup", "reverse", "query", "serve", "watch",
+        "doctor",
     ] {
         assert!(stdout(&top).contains(&format!("\n  {verb} ")), "{verb}");
 
@@ -44,6 +45,8 @@ fn each_verb_tells_what_it_takes() {
     assert!(stdout(&run(&["browse", "--help"])).contains("--no-resolve"));
     assert!(stdout(&run(&["query", "--help"])).contains("--follow"));
     assert!(stdout(&run(&["serve", "--help"])).contains("127.0.0.1:5380]"));
+    let watch = stdout(&run(&["watch", "--help"]));
+    assert!(watch.contains("--file-sd") && watch.contains("--hosts"));
 }
 
 #[test]

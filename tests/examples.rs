@@ -59,6 +59,7 @@ fn notice_board_keeps_to_its_limits_and_tells_readers_what_they_missed() {
             "5: carol's note",
             "one who had read up to number 3, and comes back:",
             "4: bob's note",
+            "on paper:",
             "8 packets went through 4 buffers, and 0 are lent",
         ],
     );

@@ -7,10 +7,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use beacon::wire::RecordType;
 use beacon::wire::UnknownRecordType;
+use clap::ArgGroup;
 use clap::Parser;
 use clap::Subcommand;
 use clap::value_parser;
@@ -44,6 +46,8 @@ pub(crate) enum Verb {
     Query(QueryArgs),
     /// Show what is on the link to browsers and scrapers: a dashboard, a feed, metrics.
     Serve(ServeArgs),
+    /// Keep files of what is there: targets for Prometheus, hosts for who looks them up.
+    Watch(WatchArgs),
     /// Look for what stands in the way on this machine.
     Doctor(DoctorArgs),
     /// Run a command until it ends or standard input does: what `run` puts between.
@@ -233,6 +237,36 @@ pub(crate) struct QueryArgs {
 }
 
 #[derive(clap::Args, Debug)]
+#[command(group = ArgGroup::new("files").required(true).multiple(true))]
+#[command(after_help = "\
+Examples:
+  beacon watch _prometheus-http._tcp --file-sd /etc/prometheus/targets/link.json
+  beacon watch --hosts /run/beacon/hosts
+
+A file is replaced as a whole, so that no reader sees half of it, and what stood in it before goes.
+It is written a second after the start, even if nothing is there, then a moment after each change,
+and left as it is in the end. What cannot be written at the start ends it with 3; what cannot be
+written later is tried again.
+
+The labels of a target are __meta_beacon_type, _instance, _interface, _host, and for each attribute
+__meta_beacon_txt_KEY, with `_` for whatever is no letter or digit in the key, and `true` for an
+attribute without a value. A host has a line if its name is under `local`, of letters, digits and
+hyphens. Link-local IPv6 addresses are left out of both: there is no place for their interface.")]
+pub(crate) struct WatchArgs {
+    /// The types of the services, perhaps with a subtype in front; every type if there is none.
+    #[arg(value_name = "TYPE")]
+    pub(crate) service_types: Vec<String>,
+    /// Keep the targets in this file, in JSON, for the file discovery of Prometheus.
+    #[arg(long, value_name = "PATH", group = "files")]
+    pub(crate) file_sd: Option<PathBuf>,
+    /// Keep the hosts in this file, an address and a name a line as in /etc/hosts.
+    #[arg(long, value_name = "PATH", group = "files")]
+    pub(crate) hosts: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   beacon doctor
@@ -308,6 +342,7 @@ impl Args {
             Verb::Reverse(args) => &args.common,
             Verb::Query(args) => &args.common,
             Verb::Serve(args) => &args.common,
+            Verb::Watch(args) => &args.common,
             Verb::Doctor(args) => &args.common,
             Verb::Supervise(args) => &args.common,
         }

@@ -8,6 +8,7 @@
 //! | 3 | the system refused |
 //! | 128+n | forced by a second signal n ([`interrupt`](crate::cli::interrupt)) |
 
+use std::fmt::Display;
 use std::io;
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use beacon::Error;
 use beacon::ErrorKind;
+use beacon::output::FileError;
 
 /// How a verb ended that could do its work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +43,8 @@ pub(crate) enum Ended {
     Unheard,
     /// The library or the system refused something.
     Failed(Error),
+    /// A file that it is to write cannot be written.
+    Unwritten(FileError),
 }
 
 impl Ended {
@@ -64,6 +68,7 @@ impl From<Error> for Ended {
 pub(crate) fn tell(ended: &Result<Outcome, Ended>) -> ExitCode {
     match ended {
         Err(Ended::Failed(error)) => show(error),
+        Err(Ended::Unwritten(error)) => show(error),
         Err(Ended::TimedOut { waited }) => show(&Error::TimedOut { waited: *waited }),
         Err(Ended::Signalled | Ended::Unheard) | Ok(_) => {}
     }
@@ -78,7 +83,7 @@ pub(crate) fn show_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn show(error: &Error) {
+fn show(error: &dyn Display) {
     // Not `eprintln`, which panics where standard error is closed; the exit code still tells.
     let _ = writeln!(io::stderr(), "error: {error}");
 }
@@ -93,6 +98,7 @@ fn code(ended: &Result<Outcome, Ended>) -> u8 {
             ErrorKind::Usage => USAGE,
             ErrorKind::Refused => REFUSED,
         },
+        Err(Ended::Unwritten(_)) => REFUSED,
     }
 }
 

@@ -18,6 +18,8 @@ use serde_json::json;
 use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
+use crate::cli::watch::Kind;
+use crate::cli::watch::Written;
 
 /// Writes an event as one object.
 pub(crate) fn write(line: Line<'_>) -> String {
@@ -55,6 +57,7 @@ pub(crate) fn write(line: Line<'_>) -> String {
             "type": record_type.to_string(),
             "interface": interface.name(),
         }),
+        Line::Written(file) => written(file),
     };
     object.to_string()
 }
@@ -119,6 +122,18 @@ fn record(event: &str, record: &Record, interface: &Interface) -> Value {
         "ttl": record.ttl.0,
         "data": data::write(&record.rdata),
         "interface": interface.name(),
+    })
+}
+
+fn written(file: &Written) -> Value {
+    let entries = match file.kind {
+        Kind::FileSd => "targets",
+        Kind::Hosts => "lines",
+    };
+    json!({
+        "event": "written",
+        "path": file.path.to_string_lossy(),
+        entries: file.entries,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::cli::doctor::Finding;
 use crate::cli::json;
 use crate::cli::plan::Format;
 use crate::cli::text;
+use crate::cli::watch::Written;
 
 /// One event, as it is written to standard output.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub(crate) enum Line<'e> {
     Listening(&'e str),
     /// Something about this machine.
     Finding(&'e Finding),
+    /// A file was written.
+    Written(&'e Written),
 }
 
 impl Line<'_> {

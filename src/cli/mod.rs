@@ -2,7 +2,8 @@
 //!
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
-//!   [`serve`], [`doctor`]: the verbs
+//!   [`serve`], [`watch`], [`doctor`]: the verbs
+//! - [`search`]: what `browse` and `watch` look for
 //! - [`supervisor`]: the process between `run` and its command; [`transcript`]: what that one
 //!   says, in [`lines`]
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
@@ -30,6 +31,7 @@ mod publish;
 mod query;
 mod resolve;
 mod run;
+mod search;
 mod serve;
 mod stage;
 mod state;
@@ -37,6 +39,7 @@ mod supervisor;
 mod text;
 mod transcript;
 mod types;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -114,6 +117,7 @@ fn look(task: &Task, beacon: &Beacon, stage: &mut Stage) -> Result<Outcome, Ende
         Task::Types => types::run(beacon, stage),
         Task::Reverse(address) => query::reverse(beacon, stage, *address),
         Task::Query(question) => query::run(beacon, stage, question),
+        Task::Watch(wanted) => watch::run(beacon, stage, wanted),
         Task::Publish(_) | Task::Run(_) | Task::Lookup(_) | Task::Serve(_) => {
             unreachable!("it ends by itself")
         }

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use beacon::Config;
@@ -51,6 +52,7 @@ pub(crate) enum Task {
     Reverse(IpAddr),
     Query(Question),
     Serve(Listen),
+    Watch(Watch),
     Doctor,
 }
 
@@ -86,6 +88,15 @@ pub(crate) struct Browse {
     /// Without one, every type that is there.
     pub(crate) service_type: Option<ServiceType>,
     pub(crate) resolve: bool,
+}
+
+/// Which files to keep, and what is to stand in them.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// Without any, every type that is there.
+    pub(crate) service_types: Vec<ServiceType>,
+    pub(crate) file_sd: Option<PathBuf>,
+    pub(crate) hosts: Option<PathBuf>,
 }
 
 /// How an event is written.
@@ -147,6 +158,15 @@ impl Plan {
                 record_type: query.record_type,
                 follow: query.follow,
             }),
+            Verb::Watch(watch) => {
+                let service_types = watch.service_types.iter();
+                let service_types = service_types.map(|given| ServiceType::lenient(given));
+                Task::Watch(Watch {
+                    service_types: service_types.collect::<Result<_, _>>()?,
+                    file_sd: watch.file_sd,
+                    hosts: watch.hosts,
+                })
+            }
         };
         let config = config.limits(limits(&task));
         Ok(Self {

@@ -110,14 +110,26 @@ impl Stage {
         &mut self,
         library: impl Iterator<Item = &'l dyn Awaited>,
     ) -> Result<(), Ended> {
+        self.wait_any_until(library, None)
+    }
+
+    /// Waits until one of these has something or is closed, or until an instant, if there is one.
+    pub(crate) fn wait_any_until<'l>(
+        &mut self,
+        library: impl Iterator<Item = &'l dyn Awaited>,
+        until: Option<Instant>,
+    ) -> Result<(), Ended> {
         let mut select = Select::new();
         let interrupted = select.recv(self.interrupts.news());
         let timed_out = select.recv(&self.timer);
         for receiver in library {
             receiver.add_to(&mut select);
         }
-        let ready = select.ready();
-        if ready == interrupted || ready == timed_out {
+        let ready = match until {
+            None => Some(select.ready()),
+            Some(until) => select.ready_deadline(until).ok(),
+        };
+        if ready.is_some_and(|ready| ready == interrupted || ready == timed_out) {
             // Takes what is ready, so that it does not end the last lines as well. Whoever waits
             // looks what there is, so that he may be woken for nothing.
             return self.look_up();

@@ -15,6 +15,8 @@ use beacon::wire::Record;
 use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
+use crate::cli::watch::Kind;
+use crate::cli::watch::Written;
 
 /// Writes an event as a line, with more below it where there is more.
 pub(crate) fn write(line: Line<'_>) -> String {
@@ -55,7 +57,21 @@ pub(crate) fn write(line: Line<'_>) -> String {
                 "denied"
             )
         }
+        Line::Written(file) => written(file),
     }
+}
+
+fn written(file: &Written) -> String {
+    let (path, count) = (visible(&file.path.to_string_lossy()), file.entries);
+    let entry = match file.kind {
+        Kind::FileSd => "target",
+        Kind::Hosts => "line",
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!(
+        "{:<EVENT_WIDTH$}{path:<NAME_WIDTH$}  {count} {entry}{plural}",
+        "written"
+    )
 }
 
 fn service_of(event: &str, service_type: &ServiceType, interface: &Interface) -> String {
@@ -158,6 +174,7 @@ mod tests {
 
     use super::{visible, write};
     use crate::cli::line::Line;
+    use crate::cli::watch::{Kind, Written};
 
     #[test]
     fn columns_stay_where_they_are() {
@@ -247,6 +264,26 @@ mod tests {
         assert_eq!(
             write(Line::Host("192.0.2.9".parse().unwrap(), &host, &at)),
             "192.0.2.9  printer.local                 eth0"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_written_is_told_with_how_much_is_in_it() {
+        let mut written = Written {
+            kind: Kind::FileSd,
+            path: "targets.json".into(),
+            entries: 2,
+        };
+        assert_eq!(
+            write(Line::Written(&written)),
+            "written    targets.json                  2 targets"
+        );
+        written.kind = Kind::Hosts;
+        written.path = "\u{1b}[2Jhosts".into();
+        written.entries = 1;
+        assert_eq!(
+            write(Line::Written(&written)),
+            "written    \\u{1b}[2Jhosts                1 line"
         );
     }
 

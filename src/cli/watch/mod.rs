@@ -1,0 +1,112 @@
+//! `beacon watch`: files that say what is there, kept true.
+//!
+//! - [`services`]: what is there; [`pace`]: when to write it down
+//! - [`kept`]: a file, and how it goes with writing it
+//! - [`file_sd`], [`hosts`]: what the files say
+
+mod file_sd;
+mod hosts;
+mod kept;
+mod pace;
+mod services;
+
+use std::convert::Infallible;
+use std::time::Instant;
+
+use beacon::Beacon;
+
+use crate::cli::exit::Ended;
+use crate::cli::exit::Outcome;
+use crate::cli::line::Line;
+use crate::cli::plan::Watch;
+use crate::cli::search::Search;
+use crate::cli::stage::Stage;
+use crate::cli::watch::kept::Kept;
+use crate::cli::watch::pace::Pace;
+use crate::cli::watch::services::Services;
+
+pub(crate) use self::kept::Kind;
+pub(crate) use self::kept::Written;
+
+/// Keeps the files true until it is told to end, and leaves them as they are.
+///
+/// At the end of its time they say all that was found in it, so that a short time makes a list of
+/// what is there. A signal ends it at once.
+pub(crate) fn run(beacon: &Beacon, stage: &mut Stage, wanted: &Watch) -> Result<Outcome, Ended> {
+    let mut watcher = Watcher {
+        search: Search::begin(beacon, &wanted.service_types, true)?,
+        services: Services::default(),
+        pace: Pace::begin(Instant::now()),
+        files: files(wanted),
+        begun: false,
+    };
+    let Err(ended) = watcher.follow(stage);
+    if matches!(ended, Ended::TimedOut { .. }) {
+        watcher.take()?;
+        watcher.begun = false;
+        watcher.write(stage)?;
+    }
+    ended.in_order()
+}
+
+/// What is searched for, found and written.
+struct Watcher<'b> {
+    search: Search<'b>,
+    services: Services,
+    pace: Pace,
+    files: Vec<Kept>,
+    /// Whether a file that cannot be written is one that could be before.
+    begun: bool,
+}
+
+impl Watcher<'_> {
+    fn follow(&mut self, stage: &mut Stage) -> Result<Infallible, Ended> {
+        loop {
+            self.take()?;
+            if self.pace.is_due(Instant::now()) {
+                self.write(stage)?;
+            }
+            stage.wait_any_until(self.search.awaited(), self.pace.due())?;
+        }
+    }
+
+    fn take(&mut self) -> Result<(), Ended> {
+        for (searched, event) in self.search.take()? {
+            if self.services.apply(searched, event) {
+                self.pace.changed(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed, as far as that goes: what cannot be written at the beginning or in
+    /// the end is an error, and is tried again in between.
+    fn write(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        let mut all_written = true;
+        for file in &mut self.files {
+            match file.write(&self.services) {
+                Ok(Some(written)) => stage.say(Line::Written(&written))?,
+                Ok(None) => {}
+                Err(error) if !self.begun => return Err(Ended::Unwritten(error)),
+                Err(error) => {
+                    all_written = false;
+                    file.complain(&error);
+                }
+            }
+        }
+        self.begun = true;
+        if all_written {
+            self.pace.written();
+        } else {
+            self.pace.failed(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+fn files(wanted: &Watch) -> Vec<Kept> {
+    let file_sd = wanted.file_sd.iter().map(|path| (Kind::FileSd, path));
+    let hosts = wanted.hosts.iter().map(|path| (Kind::Hosts, path));
+    let files = file_sd.chain(hosts);
+    files.map(|(kind, path)| Kept::new(kind, path)).collect()
+}
