@@ -3,7 +3,7 @@
 //! - [`args`]: what was typed; [`plan`]: what it means, or why it means nothing
 //! - [`publish`], [`run`], [`browse`], [`types`], [`resolve`], [`lookup`], [`query`],
 //!   [`serve`], [`watch`], [`doctor`]: the verbs
-//! - [`search`]: what `browse` and `watch` look for
+//! - [`search`]: what `browse`, `watch` and `serve` look for
 //! - [`supervisor`]: the process between `run` and its command; [`transcript`]: what that one
 //!   says, in [`lines`]
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks

@@ -1,11 +1,14 @@
-//! The search for services of some types or of all, which `browse` shows and `watch` writes down.
+//! The search for services of some types or of all, for `browse`, `watch` and `serve`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use beacon::Beacon;
 use beacon::Browser;
 use beacon::Error;
 use beacon::Event;
+use beacon::InstanceName;
+use beacon::Interface;
 use beacon::ServiceType;
 use beacon::Subscription;
 use beacon::TypeEvent;
@@ -21,7 +24,19 @@ pub(crate) struct Search<'b> {
     resolve: bool,
     /// Tells of types to search for; without it those that were asked for are all.
     types: Option<Subscription<TypeEvent>>,
-    browsers: BTreeMap<ServiceType, Browser>,
+    sought: BTreeMap<ServiceType, Sought>,
+    /// Whether there are types for which the library allows no browser.
+    full: bool,
+}
+
+/// A type that is searched for.
+#[derive(Default)]
+struct Sought {
+    /// Where somebody says that there are services of it.
+    interfaces: BTreeSet<Interface>,
+    browser: Option<Browser>,
+    /// Services that were found and are not gone. What is found again after a lag counts once.
+    held: BTreeSet<(InstanceName, Interface)>,
 }
 
 impl<'b> Search<'b> {
@@ -37,10 +52,13 @@ impl<'b> Search<'b> {
             beacon,
             resolve,
             types: types.transpose()?,
-            browsers: BTreeMap::new(),
+            sought: BTreeMap::new(),
+            full: false,
         };
         for service_type in wanted {
-            search.browse(service_type.clone())?;
+            let browser = search.browse(service_type)?;
+            let sought = search.sought.entry(service_type.clone()).or_default();
+            sought.browser = Some(browser);
         }
         Ok(search)
     }
@@ -50,13 +68,18 @@ impl<'b> Search<'b> {
     pub(crate) fn take(&mut self) -> Result<Vec<(ServiceType, Event)>, Ended> {
         self.take_types()?;
         let mut taken = Vec::new();
-        for (service_type, browser) in &self.browsers {
+        for (service_type, sought) in &mut self.sought {
             for _ in 0..EVENTS_A_TURN {
-                let Some(event) = next(browser.events())? else {
+                let Some(event) = sought.next()? else {
                     break;
                 };
                 taken.push((service_type.clone(), event));
             }
+        }
+        if self.types.is_some() {
+            // Whoever announces types and takes them back does not use up the browsers for ever.
+            self.sought.retain(|_, sought| sought.is_there());
+            self.open()?;
         }
         Ok(taken)
     }
@@ -65,54 +88,110 @@ impl<'b> Search<'b> {
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &dyn Awaited> {
         let types = self.types.iter().map(Subscription::events);
         let types = types.map(|events| events as &dyn Awaited);
-        let services = self.browsers.values().map(Browser::events);
-        types.chain(services.map(|events| events as &dyn Awaited))
+        let browsers = self.sought.values().filter_map(Sought::browser);
+        types.chain(browsers.map(|browser| browser.events() as &dyn Awaited))
     }
 
-    /// Opens a browser for each type that came. One that went keeps its own: it may come back.
-    fn take_types(&mut self) -> Result<(), Ended> {
-        while let Some(event) = self.next_type()? {
-            let TypeEvent::Found { service_type, .. } = event else {
-                continue;
-            };
-            let name = service_type.to_string();
-            match self.browse(service_type) {
-                Ok(()) => {}
-                // Whoever announces types without end does not take from us those that we have.
-                Err(error @ Error::Limit { .. }) => log::warn!("{name}: {error}"),
-                Err(error) => return Err(error.into()),
+    /// Takes note of types that came and went.
+    fn take_types(&mut self) -> Result<(), Error> {
+        let Some(types) = &self.types else {
+            return Ok(());
+        };
+        while let Some(event) = next(types.events())? {
+            match event {
+                TypeEvent::Found {
+                    service_type,
+                    interface,
+                } => {
+                    let sought = self.sought.entry(service_type).or_default();
+                    sought.interfaces.insert(interface);
+                }
+                TypeEvent::Removed {
+                    service_type,
+                    interface,
+                } => {
+                    if let Some(sought) = self.sought.get_mut(&service_type) {
+                        sought.interfaces.remove(&interface);
+                    }
+                }
+                // What is true after a lag is told afresh.
+                _ => {}
             }
         }
         Ok(())
     }
 
-    fn next_type(&self) -> Result<Option<TypeEvent>, Ended> {
-        let types = self.types.as_ref();
-        types.map_or(Ok(None), |types| next(types.events()))
+    /// Searches for the types that are not searched for yet, as far as that goes by now.
+    fn open(&mut self) -> Result<(), Error> {
+        let without = self
+            .sought
+            .iter()
+            .filter(|(_, sought)| sought.browser.is_none());
+        let without: Vec<_> = without
+            .map(|(service_type, _)| service_type.clone())
+            .collect();
+        let opened = without.into_iter().try_for_each(|service_type| {
+            let browser = self.browse(&service_type)?;
+            self.sought.entry(service_type).or_default().browser = Some(browser);
+            Ok(())
+        });
+        let was_full = self.full;
+        self.full = matches!(opened, Err(Error::Limit(_)));
+        match opened {
+            // Those that we have are not taken from us by whoever announces types without end.
+            Err(error @ Error::Limit(_)) if !was_full => log::warn!("not every type: {error}"),
+            // With the next event there may be room, or time.
+            Ok(()) | Err(Error::Limit(_) | Error::Busy) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
-    /// Searches for one type more, if it is not searched for already.
-    fn browse(&mut self, service_type: ServiceType) -> Result<(), Error> {
-        if self.browsers.contains_key(&service_type) {
-            return Ok(());
-        }
-        let wanted = service_type.clone();
-        let browser = if self.resolve {
-            self.beacon.browse(wanted)?
+    fn browse(&self, service_type: &ServiceType) -> Result<Browser, Error> {
+        let service_type = service_type.clone();
+        if self.resolve {
+            self.beacon.browse(service_type)
         } else {
-            self.beacon.browse_names(wanted)?
+            self.beacon.browse_names(service_type)
+        }
+    }
+}
+
+impl Sought {
+    fn browser(&self) -> Option<&Browser> {
+        self.browser.as_ref()
+    }
+
+    /// Tells whether there are services of it, or are said to be.
+    fn is_there(&self) -> bool {
+        !self.interfaces.is_empty() || !self.held.is_empty()
+    }
+
+    /// Takes its next event, if one is there by now.
+    fn next(&mut self) -> Result<Option<Event>, Error> {
+        let Some(browser) = &self.browser else {
+            return Ok(None);
         };
-        self.browsers.insert(service_type, browser);
-        Ok(())
+        let event = next(browser.events())?;
+        match &event {
+            Some(Event::Found(at)) => {
+                self.held.insert((at.name.clone(), at.interface.clone()));
+            }
+            Some(Event::Removed(at)) => {
+                self.held.remove(&(at.name.clone(), at.interface.clone()));
+            }
+            _ => {}
+        }
+        Ok(event)
     }
 }
 
 /// Takes what is there by now.
-fn next<T>(events: &Receiver<T>) -> Result<Option<T>, Ended> {
+fn next<T>(events: &Receiver<T>) -> Result<Option<T>, Error> {
     match events.try_recv() {
         Ok(event) => Ok(Some(event)),
         Err(TryRecvError::Empty) => Ok(None),
-        Err(TryRecvError::Disconnected) => Err(Error::Stopped.into()),
+        Err(TryRecvError::Disconnected) => Err(Error::Stopped),
     }
 }
 

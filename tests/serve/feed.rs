@@ -259,7 +259,10 @@ fn an_end_tells_every_client_that_we_leave_and_waits_for_none_that_does_not_answ
     assert_eq!(ended.status.code(), Some(0));
     assert!(ended.took < Duration::from_secs(2), "{:?}", ended.took);
     let said = dashboard.process.rest().join("\n");
-    assert!(said.contains("all ended in order"), "{said}");
+    assert!(
+        said.contains("\"event\":\"shutdown\",\"clean\":true"),
+        "{said}"
+    );
     // He was told too, in what he has not read.
     let mut bytes = Vec::new();
     let _ = deaf.stream().read_to_end(&mut bytes);

@@ -12,7 +12,6 @@ use std::time::Instant;
 use beacon::Event;
 use beacon::InstanceName;
 use beacon::Interface;
-use beacon::ServiceType;
 use beacon::Sighting;
 use beacon::meter::Counter;
 use beacon::resources::Budget;
@@ -34,7 +33,7 @@ use crate::cli::line::Line;
 /// The feed, as those who fill it and those who read it know it.
 pub(crate) struct Feed {
     journal: Journal<Arc<str>>,
-    services: Mutex<Services>,
+    services: Mutex<BTreeMap<Service, Entry>>,
     /// Bytes of all services.
     budget: Budget,
     clients: Mutex<Clients>,
@@ -44,13 +43,6 @@ pub(crate) struct Feed {
 
 /// A service on one interface.
 pub(crate) type Service = (InstanceName, Interface);
-
-#[derive(Default)]
-struct Services {
-    entries: BTreeMap<Service, Entry>,
-    /// How many there are of each type.
-    of_type: BTreeMap<ServiceType, usize>,
-}
 
 struct Entry {
     /// What `browse --json` told of it last.
@@ -113,14 +105,9 @@ impl Feed {
         }
     }
 
-    /// Tells whether there is a service of a type.
-    pub(crate) fn has(&self, service_type: &ServiceType) -> bool {
-        self.services.lock().of_type.contains_key(service_type)
-    }
-
     fn put(&self, service: Service, line: Line<'_>, now: Instant) {
         let mut services = self.services.lock();
-        if services.entries.contains_key(&service) && matches!(line, Line::Found(_)) {
+        if services.contains_key(&service) && matches!(line, Line::Found(_)) {
             return; // It is told anew after a lag; what is known of it stays.
         }
         // Before there is a new one, which may need its room.
@@ -204,7 +191,7 @@ impl Feed {
             rest_after: None,
         };
         let mut last: Option<&Service> = None;
-        for (service, entry) in services.entries.range((start, Bound::Unbounded)) {
+        for (service, entry) in services.range((start, Bound::Unbounded)) {
             if !part.services.is_empty() {
                 if part.services.len() + 1 + entry.json.len() > bytes_max {
                     part.rest_after = last.cloned();
@@ -219,25 +206,6 @@ impl Feed {
     }
 }
 
-impl Services {
-    fn insert(&mut self, service: Service, entry: Entry) {
-        *self.of_type.entry(service.0.service_type()).or_default() += 1;
-        self.entries.insert(service, entry);
-    }
-
-    fn remove(&mut self, service: &Service) -> Option<Entry> {
-        let entry = self.entries.remove(service)?;
-        let service_type = service.0.service_type();
-        let count = self.of_type.get_mut(&service_type);
-        let count = count.expect("what is listed is counted");
-        *count -= 1;
-        if *count == 0 {
-            self.of_type.remove(&service_type);
-        }
-        Some(entry)
-    }
-}
-
 impl Collect for Feed {
     fn collect(&self, page: &mut Page) {
         #[expect(clippy::cast_precision_loss, reason = "there are few")]
@@ -245,7 +213,7 @@ impl Collect for Feed {
         let kept = self.journal.kept(Instant::now());
         page.gauge(&DEPTH, &[("queue", "feed")], level(kept));
         page.counter(&SENT, &[("queue", "feed")], self.journal.last());
-        page.gauge(&SERVICES, &[], level(self.services.lock().entries.len()));
+        page.gauge(&SERVICES, &[], level(self.services.lock().len()));
         page.gauge(&CLIENTS, &[], level(self.clients()));
         for reason in [DropReason::SlowReader, DropReason::Expired] {
             page.dropped("feed", reason.as_str(), self.lost.events(reason).value());

@@ -3,7 +3,7 @@
 //! - [`door`]: who is let in; [`visit`]: one client from his first byte to his last
 //! - [`connection`]: a socket and the wait for it; [`http`]: requests and answers as bytes
 //! - [`pages`]: which path leads where; `page.html`: what a browser shows
-//! - [`search`] fills the [`feed`], and a [`client`] is told of it; [`pulse`] says when something
+//! - [`feed`]: what is there, of which a [`client`] is told; [`pulse`] says when something
 //!   is due for him, [`stats`] what is told of us
 //!
 //! The verb's own thread searches, one listens, and each client has one. All of them wait without
@@ -16,7 +16,6 @@ mod feed;
 mod http;
 mod pages;
 mod pulse;
-mod search;
 mod stats;
 mod visit;
 
@@ -49,10 +48,10 @@ use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::farewell;
 use crate::cli::line::Line;
+use crate::cli::search::Search;
 use crate::cli::serve::door::Door;
 use crate::cli::serve::feed::Feed;
 use crate::cli::serve::http::Status;
-use crate::cli::serve::search::Search;
 use crate::cli::serve::stats::Stats;
 use crate::cli::stage::Stage;
 
@@ -196,13 +195,23 @@ fn open(beacon: Arc<Beacon>, house: &Arc<House>, door: Door) -> Result<Shutdown,
     reason = "nobody has the house at the end"
 )]
 fn follow(house: Arc<House>, stage: &mut Stage, url: &str) -> Result<Infallible, Ended> {
-    let mut search = Search::begin(&house.beacon)?;
+    let mut search = Search::begin(&house.beacon, &[], true)?;
     stage.say(Line::Listening(url))?;
     loop {
-        search.pass_on(&house.beacon, &house.feed)?;
+        for batch in search.take()?.chunks(RING_EVERY) {
+            let now = Instant::now();
+            batch
+                .iter()
+                .for_each(|(_, event)| house.feed.tell(event, now));
+            house.feed.ring();
+        }
         stage.wait_any(search.awaited())?;
     }
 }
+
+/// After how many events clients are woken that have something to read: often enough that a burst
+/// does not run past them, and not for every one of it.
+const RING_EVERY: usize = 64;
 
 /// Clients at one time. Default 32: ten tabs, a scraper, and room for who has gone without a word.
 const CONNECTIONS_MAX: u64 = 32;
