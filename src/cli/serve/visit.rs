@@ -17,6 +17,7 @@ use crate::cli::serve::http::HEAD_BYTES_MAX;
 use crate::cli::serve::http::Request;
 use crate::cli::serve::http::Status;
 use crate::cli::serve::pages;
+use crate::cli::serve::pulse::WRITE_WITHIN;
 
 /// Answers a client. What goes wrong is his, and ends only this.
 pub(crate) fn run(house: &Arc<House>, socket: TcpStream, peer: SocketAddr, stop: &Stop) {
@@ -125,6 +126,3 @@ const FEED: &str = "/events";
 
 /// How long the head of a request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long a client may take for a whole answer.
-const WRITE_WITHIN: Duration = Duration::from_secs(10);
