@@ -144,6 +144,10 @@ impl<S: Read + Write> Client<S> {
                 return self.rest(now);
             }
         }
+        // His time runs out while he talks as well.
+        if self.waiting || self.closing.is_some() {
+            self.rest(now)?;
+        }
         // Somebody else may want to tell us something.
         Ok(now)
     }
@@ -451,7 +455,7 @@ mod tests {
     use tungstenite::protocol::Role;
     use tungstenite::{Error, Message, WebSocket};
 
-    use super::{Client, Gone, PART_BYTES_MAX, WRITE_BYTES_MAX};
+    use super::{CLOSE_WITHIN, Client, Gone, PART_BYTES_MAX, ROUNDS_MAX, WRITE_BYTES_MAX};
     use crate::cli::serve::feed::Feed;
     use crate::cli::serve::stats::Stats;
 
@@ -637,6 +641,36 @@ mod tests {
     }
 
     #[test]
+    fn who_talks_on_after_he_was_sent_away_is_gone_when_his_time_is_over() {
+        let mut link = Link::new(None);
+        link.talk();
+        link.turn();
+        link.turn();
+        assert_eq!(link.feed.closed.too_many.value(), 1);
+        assert_eq!(link.turn(), link.now, "there may be more to hear");
+
+        link.talk();
+
+        let until = link.now + CLOSE_WITHIN;
+        assert!(matches!(link.client.turn(until), Err(Gone)));
+    }
+
+    #[test]
+    fn who_takes_nothing_is_too_slow_while_he_talks_as_well() {
+        let mut link = Link::new(None);
+        link.hold_back();
+        link.turn();
+        link.now += Duration::from_secs(5);
+
+        for _ in 0..80 {
+            link.say(Message::Pong(Vec::new().into()));
+        }
+        link.turn();
+
+        assert_eq!(link.feed.closed.too_slow.value(), 1);
+    }
+
+    #[test]
     fn who_says_nothing_for_30_s_is_pinged_twice_and_sent_away() {
         let mut link = Link::new(None);
         let start = link.now;
@@ -788,6 +822,13 @@ mod tests {
 
         fn say(&mut self, message: Message) {
             self.peer.send(message).unwrap();
+        }
+
+        /// Says as much as is heard in three turns, of what is not to be answered.
+        fn talk(&mut self) {
+            for _ in 0..3 * ROUNDS_MAX {
+                self.say(Message::Pong(Vec::new().into()));
+            }
         }
 
         fn message(&mut self) -> Option<Message> {
