@@ -168,6 +168,21 @@ fn only_known_paths_are_served_and_nothing_can_be_changed() {
 }
 
 #[test]
+fn an_answer_to_head_has_no_body_when_it_is_refused_either() {
+    let dashboard = Dashboard::start(&[]);
+
+    for (head, status) in [
+        ("HEAD / HTTP/1.1\r\nHost: attacker.example\r\n\r\n", 421),
+        ("HEAD / HTTP/1.1\r\n\r\n", 400),
+        ("HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    ] {
+        let answer = dashboard.ask(head);
+        assert_eq!((answer.status, &*answer.body), (status, ""), "{head:?}");
+        assert_ne!(answer.headers["content-length"], "0");
+    }
+}
+
+#[test]
 fn the_page_is_one_piece_loads_nothing_and_runs_only_what_is_its_own() {
     let dashboard = Dashboard::start(&[]);
 

@@ -264,6 +264,12 @@ impl Status {
     }
 }
 
+/// Tells whether only the head of an answer is wanted, of whatever has come of a request: what is
+/// refused may be none, or not all of one. RFC 9110 §9.3.2.
+pub(crate) fn begins_as_head(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HEAD ")
+}
+
 /// Returns the value of a header that may be there once.
 fn only(headers: &[Header<'_>], name: &str) -> Result<Option<String>, Status> {
     let mut named = headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name));

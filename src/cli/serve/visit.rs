@@ -13,6 +13,7 @@ use mio::net::TcpStream;
 use crate::cli::serve::House;
 use crate::cli::serve::client::Client;
 use crate::cli::serve::connection::Connection;
+use crate::cli::serve::http;
 use crate::cli::serve::http::HEAD_BYTES_MAX;
 use crate::cli::serve::http::Request;
 use crate::cli::serve::http::Status;
@@ -48,7 +49,7 @@ fn serve(
             Err(status) => (request.head_only, status.into()),
         },
         Ok(request) => (request.head_only, pages::answer(house, &request, peer)),
-        Err(status) => (false, status.into()),
+        Err(refusal) => (refusal.head_only, refusal.status.into()),
     };
     house.answered.count(response.status);
     let bytes = response.bytes(head_only);
@@ -57,39 +58,44 @@ fn serve(
     Ok(())
 }
 
-/// Reads the head of a request, or finds the status with which to refuse it. Once we leave nobody
+/// Why a request is not answered.
+struct Refusal {
+    status: Status,
+    /// Whether only the head of the answer is wanted.
+    head_only: bool,
+}
+
+/// Reads the head of a request, or finds out why to refuse it. Once we leave nobody
 /// begins to ask.
 fn read_request(
     house: &House,
     connection: &mut Connection,
     stop: &Stop,
-) -> io::Result<Result<Request, Status>> {
+) -> io::Result<Result<Request, Refusal>> {
     let in_time = house.leaving.within(HEAD_WITHIN);
     let mut bytes = [0; HEAD_BYTES_MAX];
     let mut length = 0;
-    loop {
+    let status = loop {
         length += match connection.read_some(&mut bytes[length..], &in_time) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                let told = !house.leaving.is_stopped() && !stop.is_stopped();
-                return if told {
-                    Ok(Err(Status::TooSlow))
-                } else {
-                    Err(error)
-                };
+                if house.leaving.is_stopped() || stop.is_stopped() {
+                    return Err(error);
+                }
+                break Status::TooSlow;
             }
             Err(error) => return Err(error),
         };
         match Request::read(&bytes[..length]) {
             Ok(None) => {}
-            Ok(Some(request)) if !request.is_for(&house.listened) => {
-                return Ok(Err(Status::Misdirected));
-            }
+            Ok(Some(request)) if !request.is_for(&house.listened) => break Status::Misdirected,
             Ok(Some(request)) => return Ok(Ok(request)),
-            Err(status) => return Ok(Err(status)),
+            Err(status) => break status,
         }
-    }
+    };
+    let head_only = http::begins_as_head(&bytes[..length]);
+    Ok(Err(Refusal { status, head_only }))
 }
 
 /// Returns what makes a request a WebSocket. A page of somebody else, open in a browser here, may
