@@ -1,6 +1,7 @@
 //! Requests: what is answered, and who is turned away.
 
 use std::io::Read;
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
@@ -321,4 +322,20 @@ fn an_end_does_not_wait_for_who_has_not_asked_yet() {
     for mut client in held {
         assert_eq!(client.read(&mut [0; 10]).unwrap_or(0), 0, "closed");
     }
+}
+
+#[test]
+fn an_end_does_not_wait_for_who_has_his_answer_and_stays() {
+    let mut dashboard = Dashboard::start(&[]);
+    let mut client = dashboard.connect();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+
+    let ended = dashboard.process.terminate();
+
+    assert!(answer.ends_with(b"\r\n\r\nok\n"));
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.took < Duration::from_millis(500), "{:?}", ended.took);
 }

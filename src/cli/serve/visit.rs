@@ -54,7 +54,8 @@ fn serve(
     house.answered.count(response.status);
     let bytes = response.bytes(head_only);
     connection.write_whole(&bytes, &stop.within(WRITE_WITHIN))?;
-    connection.close(stop);
+    // What he has not taken when we leave is on its way to him all the same.
+    connection.close(&house.leaving);
     Ok(())
 }
 
@@ -65,8 +66,7 @@ struct Refusal {
     head_only: bool,
 }
 
-/// Reads the head of a request, or finds out why to refuse it. Once we leave nobody
-/// begins to ask.
+/// Reads the head of a request, or finds out why to refuse it. Once we leave nobody begins to ask.
 fn read_request(
     house: &House,
     connection: &mut Connection,
