@@ -174,7 +174,10 @@ impl Response {
         let policy = policy.map(|policy| format!("Content-Security-Policy: {policy}\r\n"));
         let special = match self.status {
             Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
-            Status::UpgradeRequired => "Upgrade: websocket\r\n",
+            // RFC 9110 §7.8, RFC 6455 §4.2.2.
+            Status::UpgradeRequired => {
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            }
             Status::TooMany | Status::Unavailable => "Retry-After: 5\r\n",
             _ => "",
         };
@@ -475,6 +478,21 @@ mod tests {
             read(&format!("{upgrade}{version}")),
             Err(Status::BadRequest)
         );
+    }
+
+    #[test]
+    fn who_has_to_upgrade_is_told_to_what_and_which_version() {
+        let answer = Response::from(Status::UpgradeRequired).bytes(false);
+        let answer = String::from_utf8(answer).unwrap();
+
+        for line in [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Connection: close",
+            "Sec-WebSocket-Version: 13",
+        ] {
+            assert!(answer.contains(&format!("\r\n{line}\r\n")), "{answer}");
+        }
     }
 
     #[test]
