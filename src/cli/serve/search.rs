@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::iter;
+use std::time::Duration;
 use std::time::Instant;
 
 use beacon::Beacon;
@@ -14,6 +14,8 @@ use beacon::Subscription;
 use beacon::TypeEvent;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::TryRecvError;
+use crossbeam_channel::after;
+use crossbeam_channel::never;
 
 use crate::cli::serve::feed::Feed;
 use crate::cli::stage::Awaited;
@@ -24,6 +26,8 @@ pub(crate) struct Search {
     sought: BTreeMap<ServiceType, Sought>,
     /// Whether there are types for which the library allows no browser.
     full: bool,
+    /// Rings when those for which there was no time are to be opened.
+    again: Receiver<Instant>,
 }
 
 /// A type that somebody offers.
@@ -40,6 +44,7 @@ impl Search {
             types: beacon.browse_types()?,
             sought: BTreeMap::new(),
             full: false,
+            again: never(),
         })
     }
 
@@ -71,7 +76,8 @@ impl Search {
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &dyn Awaited> {
         let browsers = self.sought.values().filter_map(Sought::browser);
         let browsers = browsers.map(|browser| browser.events() as &dyn Awaited);
-        iter::once(self.types.events() as &dyn Awaited).chain(browsers)
+        let ours = [self.types.events() as &dyn Awaited, &self.again];
+        ours.into_iter().chain(browsers)
     }
 
     fn note(&mut self, event: TypeEvent) {
@@ -103,12 +109,22 @@ impl Search {
             sought.browser = Some(beacon.browse(service_type.clone())?);
             Ok(())
         });
+        self.settle(opened)
+    }
+
+    /// Decides what becomes of those that could not be opened.
+    fn settle(&mut self, opened: Result<(), Error>) -> Result<(), Error> {
         let was_full = self.full;
         self.full = matches!(opened, Err(Error::Limit(_)));
+        self.again = match opened {
+            // On a link that is quiet by then nothing else would call.
+            Err(Error::Busy) => after(AGAIN_AFTER),
+            _ => never(),
+        };
         match opened {
             // Those that we have are not taken from us by whoever announces types without end.
             Err(error @ Error::Limit(_)) if !was_full => log::warn!("not every type: {error}"),
-            // With the next event there may be room, or time.
+            // With the next event there may be room.
             Ok(()) | Err(Error::Limit(_) | Error::Busy) => {}
             Err(error) => return Err(error),
         }
@@ -138,3 +154,26 @@ fn next<T>(events: &Receiver<T>) -> Result<Option<T>, Error> {
 /// After how many events clients are woken that have something to read: often enough that a burst
 /// does not run past them, and not for every one of it.
 const RING_EVERY: usize = 64;
+
+/// When to ask again a library that had no time.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use beacon::{Beacon, Config, Error};
+
+    use super::{AGAIN_AFTER, Search};
+
+    #[test]
+    fn a_type_for_which_there_was_no_time_is_opened_a_little_later_without_an_event() {
+        let beacon = Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+        let mut search = Search::begin(&beacon).unwrap();
+        let settled = search.settle(Ok(()));
+        assert!(settled.is_ok() && search.again.is_empty());
+
+        search.settle(Err(Error::Busy)).unwrap();
+
+        search.again.recv_timeout(10 * AGAIN_AFTER).unwrap();
+        assert!(search.settle(Err(Error::Stopped)).is_err());
+    }
+}
