@@ -1,5 +1,6 @@
 //! Events as JSON, one object a line.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use beacon::Instance;
@@ -18,6 +19,7 @@ use serde_json::json;
 use crate::cli::data;
 use crate::cli::line::Line;
 use crate::cli::line::address_on;
+use crate::cli::text::is_harmful;
 use crate::cli::watch::Kind;
 use crate::cli::watch::Written;
 
@@ -59,7 +61,7 @@ pub(crate) fn write(line: Line<'_>) -> String {
         }),
         Line::Written(file) => written(file),
     };
-    object.to_string()
+    visible(object.to_string())
 }
 
 /// Writes how everything ended as one object.
@@ -169,6 +171,23 @@ fn attribute(value: &[u8]) -> Value {
     }
 }
 
+/// Writes by their codes the characters that a terminal obeys, where JSON itself asks for that only
+/// below U+0020. They stand in strings alone, in which a code means the same. RFC 8259 §7.
+fn visible(json: String) -> String {
+    if !json.contains(is_harmful) {
+        return json;
+    }
+    let mut shown = String::with_capacity(json.len() + 64);
+    for character in json.chars() {
+        if is_harmful(character) {
+            write!(shown, "\\u{:04x}", u32::from(character)).expect("a string takes everything");
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Encodes bytes with padding. RFC 4648 §4.
 fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -193,6 +212,7 @@ mod tests {
     use beacon::protocol::{Interface, LinkId};
     use beacon::wire::{Rdata, Record, RecordType, Ttl, Txt};
     use beacon::{Address, HostName, Instance, InstanceName, Sighting, TxtProperties};
+    use serde_json::Value;
 
     use beacon::lifecycle::{Phase, Shutdown};
     use serde_json::json;
@@ -257,6 +277,21 @@ mod tests {
             line.ends_with(r#""txt":{"k":{"base64":"/wA="},"t":"ä!"}}"#),
             "{line}"
         );
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_written_by_its_code_and_read_as_it_was() {
+        let (csi, turn) = ('\u{9b}', '\u{202e}');
+        let mut instance = instance(&["192.0.2.9"], format!("\x06k={csi}\x7f\x1b").as_bytes());
+        instance.name = name(&format!("Red{csi}31m{turn}ä"));
+
+        let line = write(Line::Resolved(&instance));
+
+        assert!(line.contains(r#""name":"Red\u009b31m\u202eä""#), "{line}");
+        assert!(line.contains(r#""k":"\u009b\u007f\u001b""#), "{line}");
+        let told: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(told["name"], format!("Red{csi}31m{turn}ä"));
+        assert_eq!(told["txt"]["k"], format!("{csi}\x7f\x1b"));
     }
 
     #[test]

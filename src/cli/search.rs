@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use std::time::Instant;
 
 use beacon::Beacon;
 use beacon::Browser;
@@ -14,6 +16,8 @@ use beacon::Subscription;
 use beacon::TypeEvent;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::TryRecvError;
+use crossbeam_channel::after;
+use crossbeam_channel::never;
 
 use crate::cli::exit::Ended;
 use crate::cli::stage::Awaited;
@@ -27,6 +31,8 @@ pub(crate) struct Search<'b> {
     sought: BTreeMap<ServiceType, Sought>,
     /// Whether there are types for which the library allows no browser.
     full: bool,
+    /// Rings when those for which there was no time are to be searched for.
+    again: Receiver<Instant>,
 }
 
 /// A type that is searched for.
@@ -54,6 +60,7 @@ impl<'b> Search<'b> {
             types: types.transpose()?,
             sought: BTreeMap::new(),
             full: false,
+            again: never(),
         };
         for service_type in wanted {
             let browser = search.browse(service_type)?;
@@ -88,6 +95,7 @@ impl<'b> Search<'b> {
     pub(crate) fn awaited(&self) -> impl Iterator<Item = &dyn Awaited> {
         let types = self.types.iter().map(Subscription::events);
         let types = types.map(|events| events as &dyn Awaited);
+        let types = types.chain([&self.again as &dyn Awaited]);
         let browsers = self.sought.values().filter_map(Sought::browser);
         types.chain(browsers.map(|browser| browser.events() as &dyn Awaited))
     }
@@ -135,12 +143,22 @@ impl<'b> Search<'b> {
             self.sought.entry(service_type).or_default().browser = Some(browser);
             Ok(())
         });
+        self.settle(opened)
+    }
+
+    /// Decides what becomes of those that could not be searched for.
+    fn settle(&mut self, opened: Result<(), Error>) -> Result<(), Error> {
         let was_full = self.full;
         self.full = matches!(opened, Err(Error::Limit(_)));
+        self.again = match opened {
+            // On a link that is quiet by then nothing else would call.
+            Err(Error::Busy) => after(AGAIN_AFTER),
+            _ => never(),
+        };
         match opened {
             // Those that we have are not taken from us by whoever announces types without end.
             Err(error @ Error::Limit(_)) if !was_full => log::warn!("not every type: {error}"),
-            // With the next event there may be room, or time.
+            // With the next event there may be room.
             Ok(()) | Err(Error::Limit(_) | Error::Busy) => {}
             Err(error) => return Err(error),
         }
@@ -197,3 +215,26 @@ fn next<T>(events: &Receiver<T>) -> Result<Option<T>, Error> {
 
 /// So few of each type that the rest stays in the browser's own queue, which knows how to overflow.
 const EVENTS_A_TURN: usize = 64;
+
+/// When to ask again a library that had no time.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use beacon::Config;
+
+    use super::*;
+
+    #[test]
+    fn a_type_for_which_there_was_no_time_is_opened_a_little_later_without_an_event() {
+        let beacon = Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+        let mut search = Search::begin(&beacon, &[], true).unwrap();
+        let settled = search.settle(Ok(()));
+        assert!(settled.is_ok() && search.again.is_empty());
+
+        search.settle(Err(Error::Busy)).unwrap();
+
+        search.again.recv_timeout(10 * AGAIN_AFTER).unwrap();
+        assert!(search.settle(Err(Error::Stopped)).is_err());
+    }
+}

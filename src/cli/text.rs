@@ -155,7 +155,7 @@ fn visible_lines(text: &str) -> String {
 }
 
 /// Control characters, those that end a line, and those that set the direction of what follows.
-fn is_harmful(character: char) -> bool {
+pub(crate) fn is_harmful(character: char) -> bool {
     let turns = |character| matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || matches!(character, '\u{200e}' | '\u{200f}') || turns(character)
 }

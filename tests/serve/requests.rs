@@ -1,6 +1,7 @@
 //! Requests: what is answered, and who is turned away.
 
 use std::io::Read;
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
@@ -168,6 +169,21 @@ fn only_known_paths_are_served_and_nothing_can_be_changed() {
 }
 
 #[test]
+fn an_answer_to_head_has_no_body_when_it_is_refused_either() {
+    let dashboard = Dashboard::start(&[]);
+
+    for (head, status) in [
+        ("HEAD / HTTP/1.1\r\nHost: attacker.example\r\n\r\n", 421),
+        ("HEAD / HTTP/1.1\r\n\r\n", 400),
+        ("HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+    ] {
+        let answer = dashboard.ask(head);
+        assert_eq!((answer.status, &*answer.body), (status, ""), "{head:?}");
+        assert_ne!(answer.headers["content-length"], "0");
+    }
+}
+
+#[test]
 fn the_page_is_one_piece_loads_nothing_and_runs_only_what_is_its_own() {
     let dashboard = Dashboard::start(&[]);
 
@@ -306,4 +322,20 @@ fn an_end_does_not_wait_for_who_has_not_asked_yet() {
     for mut client in held {
         assert_eq!(client.read(&mut [0; 10]).unwrap_or(0), 0, "closed");
     }
+}
+
+#[test]
+fn an_end_does_not_wait_for_who_has_his_answer_and_stays() {
+    let mut dashboard = Dashboard::start(&[]);
+    let mut client = dashboard.connect();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+
+    let ended = dashboard.process.terminate();
+
+    assert!(answer.ends_with(b"\r\n\r\nok\n"));
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.took < Duration::from_millis(500), "{:?}", ended.took);
 }

@@ -16,6 +16,7 @@
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -54,8 +55,9 @@ pub(crate) struct Client<S> {
     notes: Vec<String>,
     snapshot: Option<Snapshot>,
     pulse: Pulse,
-    /// What he may say of an instant.
+    /// What he may say of an instant: in messages and in bytes.
     patience: TokenBucket,
+    bytes: TokenBucket,
     /// Whether something was written that he has not taken yet, and how much he had taken then.
     waiting: bool,
     taken: u64,
@@ -121,6 +123,7 @@ impl<S: Read + Write> Client<S> {
             snapshot,
             pulse: Pulse::new(now),
             patience: TokenBucket::new(FRAMES_MAX, now),
+            bytes: TokenBucket::new(BYTES_MAX, now),
             waiting: false,
             taken: 0,
             closing: None,
@@ -144,6 +147,10 @@ impl<S: Read + Write> Client<S> {
                 return self.rest(now);
             }
         }
+        // His time runs out while he talks as well.
+        if self.waiting || self.closing.is_some() {
+            self.rest(now)?;
+        }
         // Somebody else may want to tell us something.
         Ok(now)
     }
@@ -162,14 +169,21 @@ impl<S: Read + Write> Client<S> {
         self.note_written(flushed, now)
     }
 
-    /// Hears one frame, if there is one.
+    /// Hears one message, or a part of it, if there is any.
     fn hear(&mut self, now: Instant) -> Result<bool, Gone> {
         if self.deaf {
             return self.pass_over();
         }
-        let message = match self.socket.read() {
+        let message = self.socket.read();
+        let heard = mem::take(&mut self.socket.get_mut().heard);
+        if self.bytes.check_mut_at(now, heard).is_err() {
+            return self.hear_no_more(Reason::TooMany, now);
+        }
+        let message = match message {
             Ok(message) => message,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(heard > 0);
+            }
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Err(Gone),
             Err(Error::Capacity(_)) => return self.hear_no_more(Reason::TooLong, now),
             Err(Error::Protocol(_) | Error::Utf8(_)) => {
@@ -363,21 +377,35 @@ impl Reason {
     }
 }
 
-/// A stream that counts what was taken.
+/// A stream that counts what was taken and heard, and of which not all is heard at once: frames
+/// without content make a message without an end.
 struct Tap<S> {
     stream: S,
     taken: u64,
+    /// Bytes since somebody looked.
+    heard: u32,
 }
 
 impl<S> Tap<S> {
     fn new(stream: S) -> Self {
-        Self { stream, taken: 0 }
+        Self {
+            stream,
+            taken: 0,
+            heard: 0,
+        }
     }
 }
 
 impl<S: Read> Read for Tap<S> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(bytes)
+        if self.heard >= ROUND_BYTES_MAX {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let heard = self.stream.read(bytes)?;
+        self.heard = self
+            .heard
+            .saturating_add(u32::try_from(heard).unwrap_or(u32::MAX));
+        Ok(heard)
     }
 }
 
@@ -426,8 +454,16 @@ const NOTES_MAX: usize = 4;
 /// Frames that are heard of one client: an answer in ten seconds is what he owes us.
 const FRAMES_MAX: Quota = Quota::per_second(10).burst(100);
 
+/// Bytes that are heard of one client: more than those messages have.
+const BYTES_MAX: Quota = Quota::per_second(64 << 10).burst(512 << 10);
+const _: () =
+    assert!(BYTES_MAX.burst_size() as usize > FRAMES_MAX.burst_size() as usize * HEARD_BYTES_MAX);
+
 /// Messages that are heard and said before the clock is looked at.
 const ROUNDS_MAX: usize = 64;
+
+/// Bytes after which what was heard is looked at, whether it makes a message or not.
+const ROUND_BYTES_MAX: u32 = 4 << 10;
 
 /// How long a client who was sent away may take to go.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -451,7 +487,7 @@ mod tests {
     use tungstenite::protocol::Role;
     use tungstenite::{Error, Message, WebSocket};
 
-    use super::{Client, Gone, PART_BYTES_MAX, WRITE_BYTES_MAX};
+    use super::{CLOSE_WITHIN, Client, Gone, PART_BYTES_MAX, ROUNDS_MAX, WRITE_BYTES_MAX};
     use crate::cli::serve::feed::Feed;
     use crate::cli::serve::stats::Stats;
 
@@ -637,6 +673,53 @@ mod tests {
     }
 
     #[test]
+    fn a_message_without_an_end_is_ended_however_little_is_in_it() {
+        let mut link = Link::new(None);
+        let mut lane = link.client.stream().from.lock().unwrap();
+        lane.bytes.extend([0x01, 0x80, 0, 0, 0, 0]);
+        for _ in 0..100_000 {
+            lane.bytes.extend([0x00, 0x80, 0, 0, 0, 0]);
+        }
+        drop(lane);
+
+        assert_eq!(link.turn(), link.now, "not all is heard in one turn");
+        link.turn();
+        link.turn();
+
+        assert_eq!(link.closed(), (1008, "too_many".to_owned()));
+    }
+
+    #[test]
+    fn who_talks_on_after_he_was_sent_away_is_gone_when_his_time_is_over() {
+        let mut link = Link::new(None);
+        link.talk();
+        link.turn();
+        link.turn();
+        assert_eq!(link.feed.closed.too_many.value(), 1);
+        assert_eq!(link.turn(), link.now, "there may be more to hear");
+
+        link.talk();
+
+        let until = link.now + CLOSE_WITHIN;
+        assert!(matches!(link.client.turn(until), Err(Gone)));
+    }
+
+    #[test]
+    fn who_takes_nothing_is_too_slow_while_he_talks_as_well() {
+        let mut link = Link::new(None);
+        link.hold_back();
+        link.turn();
+        link.now += Duration::from_secs(5);
+
+        for _ in 0..80 {
+            link.say(Message::Pong(Vec::new().into()));
+        }
+        link.turn();
+
+        assert_eq!(link.feed.closed.too_slow.value(), 1);
+    }
+
+    #[test]
     fn who_says_nothing_for_30_s_is_pinged_twice_and_sent_away() {
         let mut link = Link::new(None);
         let start = link.now;
@@ -788,6 +871,13 @@ mod tests {
 
         fn say(&mut self, message: Message) {
             self.peer.send(message).unwrap();
+        }
+
+        /// Says as much as is heard in three turns, of what is not to be answered.
+        fn talk(&mut self) {
+            for _ in 0..3 * ROUNDS_MAX {
+                self.say(Message::Pong(Vec::new().into()));
+            }
         }
 
         fn message(&mut self) -> Option<Message> {

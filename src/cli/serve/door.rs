@@ -28,6 +28,7 @@ use socket2::SockRef;
 
 use crate::cli::args::Listen;
 use crate::cli::serve::House;
+use crate::cli::serve::http;
 use crate::cli::serve::http::Response;
 use crate::cli::serve::http::Status;
 use crate::cli::serve::visit;
@@ -158,8 +159,10 @@ fn admit(house: &Arc<House>, socket: TcpStream, peer: SocketAddr) {
 fn turn_away(house: &House, mut socket: TcpStream, status: Status) {
     house.answered.count(status);
     // Bytes that nobody read would take back what is written.
-    let _ = socket.read(&mut [0; 4096]);
-    let _ = socket.write(&Response::from(status).bytes(false));
+    let mut bytes = [0; 4096];
+    let read = socket.read(&mut bytes).unwrap_or(0);
+    let head_only = http::begins_as_head(&bytes[..read]);
+    let _ = socket.write(&Response::from(status).bytes(head_only));
 }
 
 const LISTENER: Token = Token(0);

@@ -174,7 +174,10 @@ impl Response {
         let policy = policy.map(|policy| format!("Content-Security-Policy: {policy}\r\n"));
         let special = match self.status {
             Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
-            Status::UpgradeRequired => "Upgrade: websocket\r\n",
+            // RFC 9110 §7.8, RFC 6455 §4.2.2.
+            Status::UpgradeRequired => {
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            }
             Status::TooMany | Status::Unavailable => "Retry-After: 5\r\n",
             _ => "",
         };
@@ -262,6 +265,12 @@ impl Status {
             Self::Unavailable => "all connections are in use: come back later, or close one",
         }
     }
+}
+
+/// Tells whether only the head of an answer is wanted, of whatever has come of a request: what is
+/// refused may be none, or not all of one. RFC 9110 §9.3.2.
+pub(crate) fn begins_as_head(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HEAD ")
 }
 
 /// Returns the value of a header that may be there once.
@@ -469,6 +478,21 @@ mod tests {
             read(&format!("{upgrade}{version}")),
             Err(Status::BadRequest)
         );
+    }
+
+    #[test]
+    fn who_has_to_upgrade_is_told_to_what_and_which_version() {
+        let answer = Response::from(Status::UpgradeRequired).bytes(false);
+        let answer = String::from_utf8(answer).unwrap();
+
+        for line in [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Connection: close",
+            "Sec-WebSocket-Version: 13",
+        ] {
+            assert!(answer.contains(&format!("\r\n{line}\r\n")), "{answer}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub(crate) struct Pulse {
     heard: Instant,
     next_ping: Instant,
     next_stats: Instant,
-    /// Since when he takes nothing of what waits for him.
-    stuck: Option<Instant>,
+    /// What waits for him, if anything does.
+    waiting: Option<Waiting>,
 }
 
 /// What is to be done about a client.
@@ -20,7 +20,7 @@ pub(crate) struct Pulse {
 pub(crate) enum Due {
     Ping,
     Stats,
-    /// He takes nothing.
+    /// He takes nothing, or too little.
     TooSlow,
     /// He says nothing.
     Silent,
@@ -32,7 +32,7 @@ impl Pulse {
             heard: now,
             next_ping: now + PING_EVERY,
             next_stats: now,
-            stuck: None,
+            waiting: None,
         }
     }
 
@@ -44,14 +44,18 @@ impl Pulse {
     /// Something waits for him that he does not take at this moment. `moved` tells whether he took
     /// some of it since the last call.
     pub(crate) fn waits(&mut self, moved: bool, now: Instant) {
-        if moved || self.stuck.is_none() {
-            self.stuck = Some(now);
+        let waiting = self.waiting.get_or_insert(Waiting {
+            since: now,
+            stuck: now,
+        });
+        if moved {
+            waiting.stuck = now;
         }
     }
 
     /// He has taken all.
     pub(crate) fn took_all(&mut self) {
-        self.stuck = None;
+        self.waiting = None;
     }
 
     /// Returns what is due at `now`, if anything is. Nothing is said to who takes nothing.
@@ -59,8 +63,8 @@ impl Pulse {
         if now >= self.heard + SILENT_MAX {
             return Some(Due::Silent);
         }
-        if let Some(since) = self.stuck {
-            return (now >= since + STUCK_MAX).then_some(Due::TooSlow);
+        if let Some(waiting) = self.waiting {
+            return (now >= waiting.until()).then_some(Due::TooSlow);
         }
         if now >= self.next_ping {
             self.next_ping = now + PING_EVERY;
@@ -74,11 +78,27 @@ impl Pulse {
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub(crate) fn poll_timeout(&self) -> Instant {
-        let next = match self.stuck {
-            Some(since) => since + STUCK_MAX,
+        let next = match self.waiting {
+            Some(waiting) => waiting.until(),
             None => self.next_ping.min(self.next_stats),
         };
         next.min(self.heard + SILENT_MAX)
+    }
+}
+
+/// A message of which a client has not taken all.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    since: Instant,
+    /// Since when he takes nothing of it.
+    stuck: Instant,
+}
+
+impl Waiting {
+    /// Returns when he is too slow. Who takes a byte now and then is so as well: his connection is
+    /// one of a few.
+    fn until(self) -> Instant {
+        (self.stuck + STUCK_MAX).min(self.since + WRITE_WITHIN)
     }
 }
 
@@ -93,6 +113,11 @@ pub(crate) const STATS_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a client may take nothing of what waits for him.
 const STUCK_MAX: Duration = Duration::from_secs(5);
+
+/// How long a client may take for a whole answer, or a whole message.
+pub(crate) const WRITE_WITHIN: Duration = Duration::from_secs(10);
+// Who takes nothing is found out before who takes little.
+const _: () = assert!(STUCK_MAX.as_secs() < WRITE_WITHIN.as_secs());
 
 #[cfg(test)]
 mod tests {
@@ -140,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_nothing_for_5_s_is_too_slow_and_who_takes_a_little_is_not() {
+    fn who_takes_nothing_for_5_s_is_too_slow_and_who_takes_a_little_has_longer() {
         let start = Instant::now();
         let second = |n| start + Duration::from_secs(n);
         let mut pulse = Pulse::new(start);
@@ -158,5 +183,25 @@ mod tests {
         assert_eq!(pulse.handle_timeout(second(10)), Some(Due::TooSlow));
         pulse.took_all();
         assert_eq!(pulse.handle_timeout(second(10)), Some(Due::Ping));
+    }
+
+    #[test]
+    fn a_message_that_is_not_taken_within_10_s_is_too_slow_however_often_some_of_it_is() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start);
+        pulse.handle_timeout(start);
+
+        for second in 0..10 {
+            let now = start + Duration::from_secs(second);
+            pulse.waits(true, now);
+            assert_eq!(pulse.handle_timeout(now), None, "{second}");
+        }
+
+        let end = start + Duration::from_secs(10);
+        assert_eq!(pulse.poll_timeout(), end);
+        assert_eq!(pulse.handle_timeout(end), Some(Due::TooSlow));
+        pulse.took_all();
+        pulse.waits(true, end);
+        assert_eq!(pulse.handle_timeout(end), None, "the next one has its own");
     }
 }

@@ -13,10 +13,12 @@ use mio::net::TcpStream;
 use crate::cli::serve::House;
 use crate::cli::serve::client::Client;
 use crate::cli::serve::connection::Connection;
+use crate::cli::serve::http;
 use crate::cli::serve::http::HEAD_BYTES_MAX;
 use crate::cli::serve::http::Request;
 use crate::cli::serve::http::Status;
 use crate::cli::serve::pages;
+use crate::cli::serve::pulse::WRITE_WITHIN;
 
 /// Answers a client. What goes wrong is his, and ends only this.
 pub(crate) fn run(house: &Arc<House>, socket: TcpStream, peer: SocketAddr, stop: &Stop) {
@@ -47,48 +49,53 @@ fn serve(
             Err(status) => (request.head_only, status.into()),
         },
         Ok(request) => (request.head_only, pages::answer(house, &request, peer)),
-        Err(status) => (false, status.into()),
+        Err(refusal) => (refusal.head_only, refusal.status.into()),
     };
     house.answered.count(response.status);
     let bytes = response.bytes(head_only);
     connection.write_whole(&bytes, &stop.within(WRITE_WITHIN))?;
-    connection.close(stop);
+    // What he has not taken when we leave is on its way to him all the same.
+    connection.close(&house.leaving);
     Ok(())
 }
 
-/// Reads the head of a request, or finds the status with which to refuse it. Once we leave nobody
-/// begins to ask.
+/// Why a request is not answered.
+struct Refusal {
+    status: Status,
+    /// Whether only the head of the answer is wanted.
+    head_only: bool,
+}
+
+/// Reads the head of a request, or finds out why to refuse it. Once we leave nobody begins to ask.
 fn read_request(
     house: &House,
     connection: &mut Connection,
     stop: &Stop,
-) -> io::Result<Result<Request, Status>> {
+) -> io::Result<Result<Request, Refusal>> {
     let in_time = house.leaving.within(HEAD_WITHIN);
     let mut bytes = [0; HEAD_BYTES_MAX];
     let mut length = 0;
-    loop {
+    let status = loop {
         length += match connection.read_some(&mut bytes[length..], &in_time) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                let told = !house.leaving.is_stopped() && !stop.is_stopped();
-                return if told {
-                    Ok(Err(Status::TooSlow))
-                } else {
-                    Err(error)
-                };
+                if house.leaving.is_stopped() || stop.is_stopped() {
+                    return Err(error);
+                }
+                break Status::TooSlow;
             }
             Err(error) => return Err(error),
         };
         match Request::read(&bytes[..length]) {
             Ok(None) => {}
-            Ok(Some(request)) if !request.is_for(&house.listened) => {
-                return Ok(Err(Status::Misdirected));
-            }
+            Ok(Some(request)) if !request.is_for(&house.listened) => break Status::Misdirected,
             Ok(Some(request)) => return Ok(Ok(request)),
-            Err(status) => return Ok(Err(status)),
+            Err(status) => break status,
         }
-    }
+    };
+    let head_only = http::begins_as_head(&bytes[..length]);
+    Ok(Err(Refusal { status, head_only }))
 }
 
 /// Returns what makes a request a WebSocket. A page of somebody else, open in a browser here, may
@@ -125,6 +132,3 @@ const FEED: &str = "/events";
 
 /// How long the head of a request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long a client may take for a whole answer.
-const WRITE_WITHIN: Duration = Duration::from_secs(10);
