@@ -127,6 +127,19 @@ fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_chang
 }
 
 #[test]
+fn a_file_that_cannot_be_written_keeps_no_other_from_being_written() {
+    let (folder, kind) = (Folder::new('h'), service_type('h'));
+    let (bad, good) = (folder.file("missing/targets.json"), folder.file("hosts"));
+
+    let refused = run(&[&kind, "--file-sd", arg(&bad), "--hosts", arg(&good)]);
+
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains(arg(&bad)), "{said}");
+    assert_eq!(folder.names(), ["hosts"]);
+}
+
+#[test]
 fn without_a_file_to_keep_the_command_line_is_wrong() {
     let refused = run(&["_http._tcp"]);
 

@@ -12,6 +12,7 @@ use beacon::wire::Nsec;
 use beacon::wire::Rdata;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
+use beacon::wire::Srv;
 use beacon::wire::Ttl;
 use beacon::wire::TypeSet;
 
@@ -90,6 +91,25 @@ fn unique_records_whose_name_another_host_has_are_lost_and_never_spoken_of() {
     assert_eq!(fates(&world, files), [Fate::Probing, Fate::Lost]);
     assert_eq!(responses(&world, ms(0)).len(), 0);
     assert_eq!(probes(&world, ms(0)).len(), 1);
+}
+
+#[test]
+fn unique_records_that_lead_to_each_other_do_not_wait_for_each_other() {
+    // 6762-8.1-4
+    let mut world = alone();
+    let names = ["one.local", "two.local", "three.local"];
+    let mut sets = Vec::new();
+    for (at, name) in names.into_iter().enumerate() {
+        let next = names[(at + 1) % names.len()];
+        sets.push(publish(&mut world, leading_to(name, next)));
+        world.run(ms(300));
+    }
+
+    world.run(secs(5));
+
+    for set in sets {
+        assert_eq!(fates(&world, set), [Fate::Probing, Fate::Announced]);
+    }
 }
 
 #[test]
@@ -191,6 +211,17 @@ fn alone() -> World {
 fn files() -> RecordSet {
     let set = RecordSet::unique(FILES.parse().unwrap()).unwrap();
     set.with(Rdata::A([192, 0, 2, 7].into())).unwrap()
+}
+
+fn leading_to(name: &str, target: &str) -> RecordSet {
+    let set = RecordSet::unique(name.parse().unwrap()).unwrap();
+    let srv = Srv {
+        priority: 0,
+        weight: 0,
+        port: 80,
+        target: target.parse().unwrap(),
+    };
+    set.with(Rdata::Srv(srv)).unwrap()
 }
 
 fn publish(world: &mut World, set: RecordSet) -> RegistrationId {

@@ -80,26 +80,27 @@ impl Watcher<'_> {
     }
 
     /// Writes what has changed, as far as that goes: what cannot be written at the beginning or in
-    /// the end is an error, and is tried again in between.
+    /// the end is an error once the others are written, and is tried again in between.
     fn write(&mut self, stage: &mut Stage) -> Result<(), Ended> {
-        let mut all_written = true;
+        let mut unwritten = None;
         for file in &mut self.files {
             match file.write(&self.services) {
                 Ok(Some(written)) => stage.say(Line::Written(&written))?,
                 Ok(None) => {}
-                Err(error) if !self.begun => return Err(Ended::Unwritten(error)),
                 Err(error) => {
-                    all_written = false;
-                    file.complain(&error);
+                    if self.begun {
+                        file.complain(&error);
+                    }
+                    unwritten.get_or_insert(error);
                 }
             }
         }
-        self.begun = true;
-        if all_written {
-            self.pace.written();
-        } else {
-            self.pace.failed(Instant::now());
+        match unwritten {
+            Some(error) if !self.begun => return Err(Ended::Unwritten(error)),
+            Some(_) => self.pace.failed(Instant::now()),
+            None => self.pace.written(),
         }
+        self.begun = true;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::protocol::zone::NameId;
 /// The names that are being claimed on one link.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    /// How many probes were sent for each name.
+    /// How many probes were sent for each name; one more for those that are held back.
     probes: BTreeMap<NameId, u8>,
     timers: Timers<NameId>,
     /// When the claims begun most recently send their first probe; those that come before it join
@@ -73,7 +73,7 @@ impl Claims {
 
     /// Holds a claim back that was won: it stays contestable, and is won again a little later.
     pub(crate) fn hold(&mut self, name: NameId, now: Instant) {
-        self.probes.insert(name, PROBES);
+        self.probes.insert(name, HELD);
         self.timers.set(name, now + PROBE_INTERVAL);
     }
 
@@ -85,6 +85,11 @@ impl Claims {
     /// Tells whether a name is being claimed, probed for or not.
     pub(crate) fn contains(&self, name: NameId) -> bool {
         self.probes.contains_key(&name)
+    }
+
+    /// Tells whether a name is being claimed and was not won yet: it is not merely held back.
+    pub(crate) fn is_undecided(&self, name: NameId) -> bool {
+        self.probes.get(&name).is_some_and(|sent| *sent <= PROBES)
     }
 
     /// Tells whether a probe for the name is out, so that an answer to it counts.
@@ -104,7 +109,7 @@ impl Claims {
                 .probes
                 .get_mut(&name)
                 .expect("a timed name is being claimed");
-            if *sent == PROBES {
+            if *sent >= PROBES {
                 self.probes.remove(&name);
                 due.won.push(name);
             } else {
@@ -119,7 +124,8 @@ impl Claims {
     /// Takes out a name before its turn, if it is due at `now` and nobody defended it. Tells
     /// whether it is.
     pub(crate) fn take_won(&mut self, name: NameId, now: Instant) -> bool {
-        let won = self.probes.get(&name) == Some(&PROBES) && self.timers.is_due(name, now);
+        let asked = self.probes.get(&name).is_some_and(|sent| *sent >= PROBES);
+        let won = asked && self.timers.is_due(name, now);
         if won {
             self.cancel(name);
         }
@@ -136,6 +142,9 @@ const FIRST_DELAY_MAX: Duration = Duration::from_millis(250);
 
 /// How often a name is asked for. RFC 6762 §8.1.
 const PROBES: u8 = 3;
+
+/// What stands for a claim that was won and is held back.
+const HELD: u8 = PROBES + 1;
 
 /// Between two probes, and after the last. RFC 6762 §8.1.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::config::Limits;
 use crate::protocol::cache::Cache;
 use crate::protocol::chance::Chance;
@@ -220,15 +222,30 @@ impl LinkState {
     /// as after a tie about that one alone. Then it is held back: to point to what another may win
     /// is to be taken back a moment later.
     fn is_early(&mut self, name: NameId, now: Instant) -> bool {
-        let mut unique = self.zone.unique_at(name);
-        let is_early = unique.any(|own| {
-            let target = own.target();
-            target.is_some_and(|target| self.claims.contains(target))
-        });
+        let is_early = self.leads_to_undecided(name);
         if is_early {
             self.claims.hold(name, now);
         }
         is_early
+    }
+
+    /// Tells whether a name leads to one that another may win, be it by way of names that are held
+    /// back themselves. Those alone hold nothing back: they may lead to each other.
+    fn leads_to_undecided(&self, name: NameId) -> bool {
+        let mut held: SmallVec<[NameId; 4]> = SmallVec::from_slice(&[name]);
+        let mut at = 0;
+        while let Some(name) = held.get(at).copied() {
+            for target in self.zone.unique_at(name).filter_map(Own::target) {
+                if self.claims.is_undecided(target) {
+                    return true;
+                }
+                if self.claims.contains(target) && !held.contains(&target) {
+                    held.push(target);
+                }
+            }
+            at += 1;
+        }
+        false
     }
 
     /// Asks what is due, and returns the places of the questions that were asked, by us or by a

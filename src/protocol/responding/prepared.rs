@@ -161,6 +161,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_back_or_is_contested_is_not_given_out_again() {
+        let (mut zone, mut prepared) = (Zone::default(), Prepared::default());
+        let mut writer = Writer::new();
+        let mut replies = |zone: &Zone, answers: &[Answer]| {
+            let mut packets = 0;
+            let count = |_: &[u8]| packets += 1;
+            prepared.emit(zone, answers, Asker::Peer(500), &mut writer, count);
+            packets
+        };
+        let draft = address(1, Some("a.local"));
+        let answers = [add(&mut zone, &draft)];
+        let name = zone.find(draft.record.name.key()).unwrap();
+
+        for (verified, expected) in [(true, 1), (false, 0), (true, 1)] {
+            zone.set_verified(name, verified);
+            assert_eq!(replies(&zone, &answers), expected, "{verified}");
+        }
+        zone.remove(&draft).unwrap();
+        assert_eq!(replies(&zone, &answers), 0);
+    }
+
+    #[test]
     fn plain_clients_that_ask_alike_get_the_same_packet_with_their_own_id_and_letters() {
         let (mut zone, mut prepared) = (Zone::default(), Prepared::default());
         let (mut writer, mut index) = (Writer::new(), Index::new());
@@ -194,13 +216,20 @@ mod tests {
     }
 
     fn add_address(zone: &mut Zone, last: u8) -> Answer {
+        add(zone, &address(last, None))
+    }
+
+    fn add(zone: &mut Zone, draft: &Draft) -> Answer {
+        let (Added::New(id) | Added::Held(id)) = zone.add(draft);
+        Answer::Record(id)
+    }
+
+    fn address(last: u8, gate: Option<&str>) -> Draft {
         let address = Rdata::A([192, 0, 2, last].into());
-        let added = zone.add(&Draft {
+        Draft {
             record: Record::new("a.local".parse().unwrap(), HOST_TTL, address),
             ownership: Ownership::Exclusive,
-            gate: None,
-        });
-        let (Added::New(id) | Added::Held(id)) = added;
-        Answer::Record(id)
+            gate: gate.map(|name| name.parse().unwrap()),
+        }
     }
 }
