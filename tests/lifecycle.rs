@@ -188,7 +188,7 @@ fn a_shutdown_tells_each_step_and_gives_everything_back() {
     assert!(report.is_clean(), "{report}");
     let steps: Vec<_> = report.steps.iter().map(|step| step.name).collect();
     assert_eq!(steps, ["goodbyes", "threads", "resources"]);
-    assert!(report.elapsed < Duration::from_millis(500), "{report}");
+    assert!(report.elapsed < Duration::from_secs(1), "{report}");
     let after = (self::threads(), self::descriptors());
     assert_eq!(after, (threads, descriptors));
     let deaf = browser.next_within(Duration::from_secs(5));

@@ -44,7 +44,7 @@ fn one_beacon_finds_resolves_and_loses_what_another_publishes() {
     assert_eq!(instance.port, 7000);
     assert_eq!(instance.txt.get("colour").text(), Some("red"));
     assert!(matches!(removed, Event::Removed(_)));
-    assert!(stopped < Duration::from_millis(500), "{stopped:?}");
+    assert!(stopped < Duration::from_secs(1), "{stopped:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! five that a count may be off.
 //!
 //! - [`work`]: what is counted
+//! - [`many`]: the part of it that counts very many of a kind
 //! - [`callgrind`]: how it is counted
 //! - [`expected`]: what is kept, and when a count is off
 
@@ -17,7 +18,10 @@ mod corpus;
 #[path = "../crowded/mod.rs"]
 mod crowded;
 mod expected;
+mod many;
 mod work;
+#[path = "../world/mod.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 use std::fs;

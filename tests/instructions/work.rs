@@ -26,6 +26,7 @@ use crate::crowded::maze_known;
 use crate::crowded::plain_question;
 use crate::crowded::question;
 use crate::crowded::unicast_question;
+use crate::many;
 
 /// Something to do so many times in a row.
 pub(crate) struct Piece {
@@ -35,7 +36,7 @@ pub(crate) struct Piece {
 }
 
 /// What is done the `n`th time.
-type Work = Box<dyn FnMut(usize)>;
+pub(crate) type Work = Box<dyn FnMut(usize)>;
 
 impl Piece {
     /// Does the work, all of it inside of [`counted`].
@@ -44,7 +45,7 @@ impl Piece {
         counted(&mut || (0..self.times).for_each(&mut work));
     }
 
-    fn new(name: &str, times: usize, prepare: impl Fn() -> Work + 'static) -> Self {
+    pub(crate) fn new(name: &str, times: usize, prepare: impl Fn() -> Work + 'static) -> Self {
         Self {
             name: name.to_owned(),
             times,
@@ -71,6 +72,7 @@ pub(crate) fn pieces() -> Vec<Piece> {
         Piece::new("answer 100 apart", 20, answer_apart),
         Piece::new("answer not ours", 100, answer_none),
     ]);
+    pieces.extend(many::pieces());
     pieces
 }
 

@@ -1,5 +1,6 @@
-//! What a hostile link may cost one who listens: time in proportion to what was said, and no more
-//! memory than was granted.
+//! What a hostile link may cost one who listens: no more memory than was granted.
+//!
+//! And time in proportion to what was said: `tests/instructions` counts that.
 
 use std::time::Duration;
 
@@ -18,16 +19,12 @@ use crate::world::script::query;
 use crate::world::script::response;
 use crate::world::script::service;
 use crate::world::script::srv;
-use crate::world::script::worked;
 use crate::world::secs;
 
 const READER: &[&str] = &["192.0.2.2/24"];
 const WEB: &str = "_http._tcp.local";
 const ONE: &str = "One._http._tcp.local";
 const HOST: &str = "host.local";
-
-/// What each of these floods may cost, unoptimized.
-const COST_MAX: Duration = Duration::from_secs(4);
 
 #[test]
 fn records_that_nobody_asks_for_take_no_memory() {
@@ -59,18 +56,15 @@ fn a_host_of_a_thousand_instances_may_say_that_it_has_ten_thousand_addresses() {
     let packets = in_packets(&all, 400);
     world.run_to(secs(10));
 
-    let begun = worked();
     for second in 10..12 {
         world.run_to(secs(second));
         for packet in &packets {
             world.deliver(PEER, packet);
         }
     }
-    let took = worked() - begun;
 
     let kept = world.hosts[reader].engine.cached_records();
     assert_eq!(kept, 1000 * 3 + Limits::default().addresses_per_host);
-    assert!(took < COST_MAX, "{took:?}");
 }
 
 #[test]
@@ -85,14 +79,21 @@ fn an_instance_may_have_ten_thousand_places() {
         .collect();
     let packets = in_packets(&all, 250);
 
-    let begun = worked();
     for packet in &packets {
         world.deliver(PEER, packet);
     }
+    let held = world.hosts[reader].engine.cached_records();
     world.run(secs(200));
-    let took = worked() - begun;
 
-    assert!(took < COST_MAX, "{took:?}");
+    let left = world.hosts[reader].engine.cached_records();
+    assert_eq!(
+        (held, left),
+        (10_000 + 4, 2),
+        "its pointer and its TXT live on"
+    );
+    let told = world.told_briefly(reader);
+    let told: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(told, ["+ One", "= One host.local.:80"]);
 }
 
 #[test]
@@ -111,15 +112,12 @@ fn peers_may_ask_long_queries_about_thousands_of_pointers() {
     let known = &all[..300];
     let bytes = query(&questions, known).bytes();
 
-    let begun = worked();
     for n in 0..100 {
         world.run_to(secs(10) + Duration::from_millis(n));
         world.deliver(OTHER_PEER, &bytes);
     }
-    let took = worked() - begun;
 
     assert_eq!(world.hosts[reader].engine.cached_records(), 5000);
-    assert!(took < COST_MAX, "{took:?}");
 }
 
 #[test]
@@ -143,11 +141,9 @@ fn a_full_cache_refuses_what_is_new_and_drops_only_what_nobody_wants() {
     world.stop(reader, early);
     let flood = in_packets(&pointers(WEB, 20_000), 300);
 
-    let begun = worked();
     for packet in &flood {
         world.deliver(PEER, packet);
     }
-    let took = worked() - begun;
 
     let engine = &world.hosts[reader].engine;
     assert_eq!(
@@ -156,7 +152,6 @@ fn a_full_cache_refuses_what_is_new_and_drops_only_what_nobody_wants() {
         "three quarters for one source"
     );
     assert_eq!(engine.counts().cache_refused, 17_000);
-    assert!(took < COST_MAX, "{took:?}");
 }
 
 fn in_packets(records: &[Record], some: usize) -> Vec<Vec<u8>> {

@@ -1,7 +1,5 @@
 //! §17: messages that fit, and many of them.
 
-use std::time::Duration;
-
 use beacon::Service;
 use beacon::TxtProperties;
 use beacon::protocol::Engine;
@@ -168,9 +166,8 @@ fn a_record_too_large_to_propose_does_not_count_in_a_tie() {
 }
 
 #[test]
-fn a_thousand_services_are_announced_answered_for_and_taken_back_in_no_time() {
+fn a_thousand_services_are_announced_answered_for_and_taken_back() {
     // 6762-8.3-1, 6762-17-1, 6763-4.1-1
-    let began = worked();
     let mut world = World::new(5);
     world.host("printer", &["192.0.2.1/24"]);
     let ids: Vec<_> = (0..1000)
@@ -186,8 +183,6 @@ fn a_thousand_services_are_announced_answered_for_and_taken_back_in_no_time() {
     let replies = responses(&world, asked);
     assert_eq!(pointers(&replies), 1000);
     assert!(replies.iter().all(|packet| packet.at <= asked + ms(120)));
-    let took = worked() - began;
-    assert!(took < Duration::from_secs(3), "it took {took:?}");
 
     // An asker that knows all of it, in as many packets as that takes.
     let asked = world.time();
@@ -243,12 +238,4 @@ fn pointers(packets: &[&Packet]) -> usize {
     let said = packets.iter().flat_map(|packet| &packet.message.answers);
     said.filter(|record| record.record_type() == RecordType::PTR)
         .count()
-}
-
-/// Returns how long this thread has been working. The clock on the wall would count what else the
-/// machine does.
-fn worked() -> Duration {
-    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = figures.split_whitespace().next().unwrap();
-    Duration::from_nanos(nanoseconds.parse().unwrap())
 }

@@ -1,4 +1,6 @@
-//! A link with very many instances: all are found, and nothing is walked over again and again.
+//! A link with very many instances: all are found, and the same is found each time.
+//!
+//! What that costs is counted by `tests/instructions`.
 
 use beacon::protocol::Depth;
 use beacon::protocol::Engine;
@@ -11,13 +13,12 @@ use crate::world::script::PEER;
 use crate::world::script::goodbye;
 use crate::world::script::response;
 use crate::world::script::service;
-use crate::world::script::worked;
 use crate::world::secs;
 
 const WEB: &str = "_http._tcp.local";
 
 #[test]
-fn five_thousand_instances_are_resolved_refreshed_and_removed_in_seconds() {
+fn five_thousand_instances_are_each_told_of_once_resolved_refreshed_and_removed() {
     // 6763-4.1-1, 6763-F-2
     let mut world = World::new(1);
     let reader = world.host("reader", &["192.0.2.2/24"]);
@@ -39,14 +40,11 @@ fn five_thousand_instances_are_resolved_refreshed_and_removed_in_seconds() {
     world.browse(reader, "_http._tcp", Depth::Resolved);
     world.run(secs(2));
 
-    let mut times = Vec::new();
     for packets in [&all, &all, &goodbyes] {
-        let begun = worked();
         for packet in packets {
             world.deliver(PEER, packet);
         }
         world.run(secs(2));
-        times.push(worked() - begun);
     }
 
     let told = world.told_briefly(reader);
@@ -57,7 +55,6 @@ fn five_thousand_instances_are_resolved_refreshed_and_removed_in_seconds() {
     };
     assert_eq!((count('+'), count('='), count('-')), (5000, 5000, 5000));
     assert_eq!(world.asked_at(reader, "host7.local", RecordType::A), []);
-    assert!(times.iter().all(|took| *took < secs(2)), "{times:?}");
 }
 
 #[test]

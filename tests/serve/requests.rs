@@ -337,5 +337,5 @@ fn an_end_does_not_wait_for_who_has_his_answer_and_stays() {
 
     assert!(answer.ends_with(b"\r\n\r\nok\n"));
     assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < Duration::from_millis(500), "{:?}", ended.took);
+    assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
 }

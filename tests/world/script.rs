@@ -291,11 +291,3 @@ fn brief_record(event: &RecordEvent) -> String {
         other => format!("{other:?}"),
     }
 }
-
-/// Returns how long this thread has been working. The clock on the wall would count what else the
-/// machine does.
-pub fn worked() -> Duration {
-    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = figures.split_whitespace().next().unwrap();
-    Duration::from_nanos(nanoseconds.parse().unwrap())
-}
