@@ -110,7 +110,8 @@ impl<V> fmt::Debug for NameMap<V> {
     }
 }
 
-/// Spreads digests over a hash map: they are chance already, but for their top bits.
+/// Spreads over a hash map what nobody can choose: digests, which are chance already but for their
+/// top bits, and numbers that we give ourselves.
 pub(crate) type Spread = BuildHasherDefault<Spreading>;
 
 #[derive(Default)]
@@ -127,6 +128,12 @@ impl Hasher for Spreading {
     fn write_u64(&mut self, number: u64) {
         // The golden ratio: an odd number whose multiples lie far apart.
         self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    /// Which of several kinds a number is of counts as much as the number.
+    #[inline]
+    fn write_isize(&mut self, kind: isize) {
+        self.write_u64(u64::from_ne_bytes((kind as i64).to_ne_bytes()));
     }
 
     #[inline]

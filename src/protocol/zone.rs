@@ -275,16 +275,23 @@ impl Zone {
     ///
     /// 6762 §10.2: of a unique set all records are sent, or none.
     pub(crate) fn set_of(&self, answer: Answer) -> Answers {
+        match self.unique_set(answer) {
+            Some(members) => members.map(Answer::Record).collect(),
+            None => Answers::from_slice(&[answer]),
+        }
+    }
+
+    /// Returns the records that are sent with an answer or not at all, if it is of a unique set.
+    fn unique_set(&self, answer: Answer) -> Option<impl Iterator<Item = OwnId> + '_> {
         let Answer::Record(id) = answer else {
-            return Answers::from_slice(&[answer]);
+            return None;
         };
         let own = self.get(id);
         if own.ownership == Ownership::Shared {
-            return Answers::from_slice(&[answer]);
+            return None;
         }
         let of_type = self.of_type(own.name, own.record.record_type());
-        let usable = of_type.filter(|member| *member == id || self.is_usable(*member));
-        usable.map(Answer::Record).collect()
+        Some(of_type.filter(move |member| *member == id || self.is_usable(*member)))
     }
 
     /// Returns answers with all that belongs to their sets, each once, in the order given.
@@ -411,9 +418,13 @@ impl Zone {
         family: Family,
         limit: Duration,
     ) -> Option<Instant> {
-        let members = self.set_of(answer).into_iter();
-        let last = members.filter_map(|member| self.last_multicast(member, family));
-        last.max().map(|at| at + limit)
+        let last = match self.unique_set(answer) {
+            Some(members) => members
+                .filter_map(|id| self.get(id).multicast[family as usize])
+                .max(),
+            None => self.last_multicast(answer, family),
+        };
+        last.map(|at| at + limit)
     }
 
     pub(crate) fn note_multicast(&mut self, answer: Answer, family: Family, at: Instant) {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::protocol::name_map::Spread;
 use crate::protocol::sorted::Sorted;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
@@ -15,7 +16,7 @@ use crate::protocol::zone::Answers;
 /// The answers that wait to be multicast over one family of a link.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    answers: HashMap<Answer, Wait>,
+    answers: HashMap<Answer, Wait, Spread>,
     /// The same by when each is wanted, and by how long each can be held back.
     by_moment: Sorted<(Instant, Answer)>,
     by_latest: Sorted<(Instant, Answer)>,
@@ -49,7 +50,7 @@ pub(crate) enum Asker {
 impl Pending {
     pub(crate) fn new(askers_max: usize) -> Self {
         Self {
-            answers: HashMap::new(),
+            answers: HashMap::default(),
             by_moment: Sorted::default(),
             by_latest: Sorted::default(),
             askers_max,
