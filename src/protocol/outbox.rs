@@ -256,8 +256,8 @@ impl Outbox {
 /// Packets that wait for their owner before answers are dropped: he is stuck by then.
 const WAITING_MAX: usize = 4096;
 
-/// Packets that wait before probes and announcements wait too: as many as a socket keeps for a link
-/// that takes none.
+/// Packets that wait before questions, probes and announcements wait too: as many as a socket keeps
+/// for a link that takes none.
 const CROWDED: usize = 256;
 // What is asked of us finds room still while we hold back.
 const _: () = assert!(CROWDED * 4 <= WAITING_MAX);
