@@ -76,7 +76,7 @@ pub struct Limits {
     pub source_share_percent: u8,
     /// Source addresses whose packets are counted at one time. Default 256, more than speak on most
     /// links within a second; of more than these, the ones that speak least are forgotten first,
-    /// and start with a fresh share.
+    /// and start with a fresh share. Above 65,536 it is as good as that.
     pub sources: usize,
     /// Addresses held of one host name on one link, IPv4 and IPv6 together; one more is refused and
     /// counted. Default 64: a host with half as many can change them all at once, and a thousand

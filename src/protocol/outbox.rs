@@ -85,6 +85,8 @@ pub enum Importance {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     waiting: VecDeque<Packet>,
+    /// How many of them are answers.
+    answers: usize,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
     /// The packet that the owner is sending.
@@ -114,6 +116,7 @@ impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
+            answers: 0,
             spare: Vec::new(),
             current: None,
             // A host that speaks at all comes to remember so many; none of it is touched before.
@@ -174,6 +177,7 @@ impl Outbox {
             }
         }
         let packet = &*self.current.insert(self.waiting.pop_front()?);
+        self.answers -= usize::from(packet.importance == Importance::Answer);
         Some(Transmit {
             link: packet.link,
             family: packet.family,
@@ -205,9 +209,10 @@ impl Outbox {
         importance: Importance,
         bytes: &[u8],
     ) {
-        if self.waiting.len() >= WAITING_MAX {
+        if self.waiting.len() >= WAITING_MAX && self.answers > 0 {
             self.give_up_an_answer();
         }
+        self.answers += usize::from(importance == Importance::Answer);
         if self.spare.is_empty() {
             // As many again as there are: the number that a link takes is soon reached.
             let more = self.waiting.len().clamp(SPARE_LOT, SPARE_MAX);
@@ -233,6 +238,7 @@ impl Outbox {
         let oldest = waiting.position(|packet| packet.importance == Importance::Answer);
         if let Some(oldest) = oldest {
             self.waiting.remove(oldest);
+            self.answers -= 1;
             self.dropped += 1;
         }
     }
@@ -256,8 +262,8 @@ impl Outbox {
 /// Packets that wait for their owner before answers are dropped: he is stuck by then.
 const WAITING_MAX: usize = 4096;
 
-/// Packets that wait before probes and announcements wait too: as many as a socket keeps for a link
-/// that takes none.
+/// Packets that wait before questions, probes and announcements wait too: as many as a socket keeps
+/// for a link that takes none.
 const CROWDED: usize = 256;
 // What is asked of us finds room still while we hold back.
 const _: () = assert!(CROWDED * 4 <= WAITING_MAX);

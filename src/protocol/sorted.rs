@@ -28,16 +28,6 @@ impl<T: Copy + Ord> Sorted<T> {
         true
     }
 
-    /// Takes out all values up to the last one that `holds` is true of; it is for all before.
-    pub(crate) fn drain_to(&mut self, holds: impl FnMut(&T) -> bool) -> impl Iterator<Item = T> {
-        let end = self.0.partition_point(holds);
-        self.0.drain(..end)
-    }
-
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        self.0.retain(|value| keep(value));
-    }
-
     pub(crate) fn contains(&self, value: T) -> bool {
         self.find(value).is_ok()
     }

@@ -61,6 +61,11 @@ pub(crate) enum Answer {
     Nsec(NameId),
 }
 
+impl Answer {
+    /// What comes last of all that there can be.
+    pub(crate) const LAST: Self = Self::Nsec(NameId(u64::MAX));
+}
+
 /// Several answers; a handful takes no memory of its own.
 pub(crate) type Answers = SmallVec<[Answer; IN_PLACE]>;
 

@@ -132,6 +132,7 @@ impl EventLoop {
         let due = [
             self.engine.poll_timeout(),
             self.network.poll_timeout(),
+            self.network.next_look(),
             self.subscribers.poll_timeout(),
         ];
         due.into_iter().flatten().min()
@@ -145,6 +146,7 @@ impl EventLoop {
                 self.network.note_ready(event, now);
             }
         }
+        self.network.look_again(&mut self.engine, now);
         self.transmit(now);
     }
 

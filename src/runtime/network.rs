@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use mio::Interest;
@@ -59,6 +60,9 @@ pub(crate) struct Network {
     lanes_received: usize,
     rates: Rates,
     meters: Arc<Meters>,
+    /// When to look at the interfaces again although nothing was told: the system refused something
+    /// the last time.
+    again: Option<Instant>,
 }
 
 /// What it takes to receive, for each lane.
@@ -125,6 +129,7 @@ impl Network {
             lanes_received: 0,
             rates: Rates::new(limits, Instant::now()),
             meters: Arc::clone(meters),
+            again: None,
         })
     }
 
@@ -315,10 +320,38 @@ impl Network {
     /// Compares the interfaces that are there with those in use.
     pub(crate) fn refresh(&mut self, engine: &mut Engine, now: Instant) {
         self.look_at_port(engine, now);
-        let present = match interfaces() {
+        self.take_list(interfaces(), engine, now);
+    }
+
+    /// Returns when to [look again](Self::look_again), if the system refused something.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        self.again
+    }
+
+    /// Compares the interfaces that are there with those in use again, if it is time.
+    pub(crate) fn look_again(&mut self, engine: &mut Engine, now: Instant) {
+        if self.again.is_some_and(|due| due <= now) {
+            self.refresh(engine, now);
+        }
+    }
+
+    /// Takes in a list of interfaces. The kernel tells of a change once: what cannot be done now,
+    /// for want of a descriptor say, is tried again later.
+    fn take_list(
+        &mut self,
+        present: io::Result<Vec<Interface>>,
+        engine: &mut Engine,
+        now: Instant,
+    ) {
+        let level = match self.again.take() {
+            Some(_) => log::Level::Debug,
+            None => log::Level::Warn,
+        };
+        let present = match present {
             Ok(present) => present,
             Err(error) => {
-                log::warn!("listing the interfaces: {error}");
+                log::log!(level, "listing the interfaces: {error}");
+                self.again = Some(now + AGAIN_AFTER);
                 return;
             }
         };
@@ -336,11 +369,12 @@ impl Network {
             self.leave(index, engine, now);
         }
         for interface in chosen {
-            self.join(interface, engine, now);
+            self.join(interface, level, engine, now);
         }
     }
 
-    fn join(&mut self, interface: Interface, engine: &mut Engine, now: Instant) {
+    /// Joins on an interface what it speaks; a refusal is told with this `level`.
+    fn join(&mut self, interface: Interface, level: log::Level, engine: &mut Engine, now: Instant) {
         let mut joined = Vec::new();
         for lane in &mut self.lanes {
             let family = lane.socket.family();
@@ -350,7 +384,9 @@ impl Network {
             match lane.socket.join(interface.index) {
                 Ok(()) => joined.push(family),
                 Err(error) => {
-                    log::warn!("joining {family} multicast on {}: {error}", interface.name);
+                    let name = &interface.name;
+                    log::log!(level, "joining {family} multicast on {name}: {error}");
+                    self.again = Some(now + AGAIN_AFTER);
                 }
             }
         }
@@ -443,6 +479,9 @@ fn describe(interface: &Interface, joined: &[Family], port_shared: bool) -> Link
     link
 }
 
+/// How long to wait before asking again for what the system refused.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// Receiving that failed so often in a row is tried again with the next packet.
 const FAILURES_MAX: u32 = 8;
 
@@ -498,5 +537,35 @@ pub(crate) fn arrival(
         link: LinkId(interface),
         source,
         destination,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+    use crate::dnssd::HostName;
+
+    #[test]
+    fn interfaces_that_could_not_be_listed_are_looked_at_again() {
+        let now = Instant::now();
+        let (limits, meters) = (Limits::default(), Arc::default());
+        let loopback = Selection::of(&["lo".to_owned()]);
+        let mut network = Network::open(Families::V4, loopback, &limits, &meters).unwrap();
+        let mut engine = Engine::new(HostName::from_system("peer"), limits, 1, now);
+        let mut links = |network: &mut Network, at| {
+            network.look_again(&mut engine, at);
+            (engine.links().count(), network.next_look())
+        };
+        let due = now + AGAIN_AFTER;
+
+        let refused = Err(Errno::EMFILE.into());
+        let mut other = Engine::new(HostName::from_system("other"), limits, 1, now);
+        network.take_list(refused, &mut other, now);
+
+        let early = due - Duration::from_nanos(1);
+        assert_eq!(links(&mut network, early), (0, Some(due)));
+        assert_eq!(links(&mut network, due), (1, None));
     }
 }

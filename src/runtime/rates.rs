@@ -38,11 +38,12 @@ impl Rates {
         let all = limits.packets_per_second.get();
         let share = limits.source_share(usize::try_from(all).unwrap_or(usize::MAX));
         let share = u32::try_from(share).unwrap_or(all);
+        let sources = limits.sources.min(SOURCES_MAX);
         Self {
             origin: now,
             quota: Quota::per_second(all).burst(all),
             links: BTreeMap::new(),
-            sources: KeyedLimiter::new(limits.sources, Quota::per_second(share).burst(share), now),
+            sources: KeyedLimiter::new(sources, Quota::per_second(share).burst(share), now),
         }
     }
 
@@ -89,6 +90,9 @@ impl Exceeded {
     }
 }
 
+/// More hosts do not speak on a link, and the memory for all is taken at the start.
+const SOURCES_MAX: usize = 1 << 16;
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
@@ -116,6 +120,17 @@ mod tests {
 
         assert!(verdicts.by_ref().take(100).all(|verdict| verdict.is_ok()));
         assert!(verdicts.all(|verdict| verdict == Err(Exceeded::Link)));
+    }
+
+    #[test]
+    fn as_many_sources_may_be_counted_as_can_be_written() {
+        let limits = Limits {
+            sources: usize::MAX,
+            ..Limits::default()
+        };
+        let mut rates = Rates::new(&limits, Instant::now());
+
+        assert_eq!(rates.check_after(&from(1), Duration::ZERO), Ok(()));
     }
 
     fn rates() -> Rates {

@@ -87,7 +87,7 @@ impl Subscribers {
             registrations: BTreeMap::new(),
             publications: Publications::default(),
             retry: None,
-            places: places.max(PLACES_MIN),
+            places: places.clamp(PLACES_MIN, PLACES_MAX),
         }
     }
 
@@ -301,3 +301,24 @@ const STATUSES_MAX: usize = 16;
 
 /// With fewer places a reader would lag at every event.
 const PLACES_MIN: usize = 4;
+
+/// More are as good as no limit, and those of all readers can be added up.
+const PLACES_MAX: usize = 1 << 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::Limit;
+
+    #[test]
+    fn a_reader_may_have_as_many_places_as_can_be_written() {
+        let all = Budget::root("all", Limit::Unlimited);
+        let mut subscribers = Subscribers::new(usize::MAX, all.clone());
+
+        for n in 0..3 {
+            drop(subscribers.add::<Event>(SubscriptionId(n)));
+        }
+
+        assert_eq!(all.usage().used, 3 << 32);
+    }
+}

@@ -40,6 +40,8 @@ pub(crate) fn pieces() -> Vec<Piece> {
         few_and_many("long queries", 500, 2500, 25, hear_long_queries),
         few_and_many("beyond the cache", 2000, 10_000, EACH, hear_too_much),
         few_and_many("claim", 100, 500, 1, claim),
+        few_and_many("ask plainly", 500, 2500, 1, ask_plainly),
+        few_and_many("put off", 200, 1000, 1, put_off),
     ]
     .into_iter()
     .flatten()
@@ -165,6 +167,52 @@ fn claim(services: usize) -> Work {
             assert_eq!(pointers.count(), 2 * (services + 1 + 1));
         }
     })
+}
+
+/// Hears so many plain DNS clients ask for what others may have too, so that all of them wait.
+fn ask_plainly(clients: usize) -> Work {
+    let mut world = publishing(1);
+    let from = world.time();
+    let asked = query(&[("_ipp._tcp.local", RecordType::PTR)], &[]).bytes();
+    Box::new(move |n| {
+        world.deliver(&format!("192.0.2.50:{}", 10_000 + n), &asked);
+        if n + 1 == clients {
+            world.run(secs(1));
+            assert_eq!(world.sent(0, from).len(), clients);
+        }
+    })
+}
+
+/// Hears one who asked for so many services announce packet after packet of what it knows.
+fn put_off(services: usize) -> Work {
+    let mut world = publishing(services);
+    let mut asked = query(&[("_ipp._tcp.local", RecordType::PTR)], &[]);
+    asked.header.truncated = true;
+    world.deliver(OTHER_PEER, &asked.bytes());
+    let mut more = query(&[], &[]);
+    more.header.truncated = true;
+    let (from, more) = (world.time(), more.bytes());
+    Box::new(move |n| {
+        world.run(Duration::from_micros(100));
+        world.deliver(OTHER_PEER, &more);
+        if n + 1 == services {
+            assert_eq!(world.sent(0, from).len(), 0);
+            world.run(secs(1));
+            assert!(!world.sent(0, from).is_empty());
+        }
+    })
+}
+
+/// Makes a host that has announced so many services.
+fn publishing(services: usize) -> World {
+    let mut world = World::new(1);
+    world.host("printer", &["192.0.2.1/24"]);
+    for n in 0..services {
+        let tray = Service::new(&format!("Tray {n}"), "_ipp._tcp", 631).expect("a service");
+        world.with(0, |engine, now| engine.register(now, tray).expect("room"));
+    }
+    world.run(secs(10));
+    world
 }
 
 fn browsing(depth: Depth) -> World {

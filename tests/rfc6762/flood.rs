@@ -154,6 +154,36 @@ fn a_full_cache_refuses_what_is_new_and_drops_only_what_nobody_wants() {
     assert_eq!(engine.counts().cache_refused, 17_000);
 }
 
+#[test]
+fn a_full_cache_is_searched_for_what_nobody_wants_once_a_second_at_most() {
+    let mut world = World::new(1);
+    let limits = Limits {
+        cache_records: 10,
+        source_share_percent: 100,
+        ..Limits::default()
+    };
+    let reader = world.host_with("reader", READER, limits);
+    let lookups = ["a.local", "b.local"].map(|name| world.lookup(reader, name, &[RecordType::A]));
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(secs(1));
+    let fill = |n: u32| [ptr(WEB, &format!("S{n}.{WEB}"), 4500)];
+    let refused = |world: &World| world.hosts[reader].engine.counts().cache_refused;
+    for name in ["a.local", "b.local"] {
+        world.say(PEER, &[address(name, "192.0.2.9", 4500)]);
+    }
+    (0..8).for_each(|n| world.say(PEER, &fill(n)));
+
+    world.stop(reader, lookups[0]);
+    world.say(PEER, &fill(8));
+    assert_eq!(refused(&world), 0, "in the place of a.local");
+    world.stop(reader, lookups[1]);
+    world.say(PEER, &fill(9));
+    assert_eq!(refused(&world), 1, "it was searched a moment ago");
+    world.run(secs(2));
+    world.say(PEER, &fill(9));
+    assert_eq!(refused(&world), 1, "in the place of b.local");
+}
+
 fn in_packets(records: &[Record], some: usize) -> Vec<Vec<u8>> {
     let packets = records
         .chunks(some)

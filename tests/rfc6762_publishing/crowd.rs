@@ -2,6 +2,7 @@
 //! lost, late or out of order for it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use beacon::wire::Index;
 use beacon::wire::Message;
 use beacon::wire::Name;
 use beacon::wire::Rdata;
+use beacon::wire::RecordType;
 
 use super::world::Decoded;
 use super::world::LINK;
@@ -168,6 +170,36 @@ fn while_nobody_takes_packets_no_more_are_made_and_nothing_is_lost() {
     assert_eq!(told, SOME);
 }
 
+#[test]
+fn while_nobody_takes_packets_no_more_questions_are_made_and_none_is_forgotten() {
+    let mut crowd = Crowd::new();
+    let names: Vec<Name> = (0..600)
+        .map(|n| format!("host{n}.local").parse().unwrap())
+        .collect();
+    let mut now = crowd.start;
+    for name in &names {
+        let asked = crowd.engine.query(now, name.clone(), vec![RecordType::A]);
+        asked.unwrap();
+        now += ms(200);
+        while let Some(due) = crowd.engine.poll_timeout().filter(|due| *due <= now) {
+            crowd.engine.handle_timeout(due);
+        }
+    }
+
+    let waiting = crowd.take();
+    assert!(
+        (256..256 + PACKETS_A_TURN_MAX).contains(&waiting.len()),
+        "{}",
+        waiting.len()
+    );
+
+    let turns = crowd.run(secs(200));
+    let later = turns.iter().flat_map(|turn| &turn.sent);
+    let questions = waiting.iter().chain(later).flat_map(|sent| &sent.questions);
+    let asked: BTreeSet<_> = questions.map(|question| &question.name).collect();
+    assert_eq!(asked.len(), names.len());
+}
+
 /// An engine alone on its link, whose turns are counted.
 struct Crowd {
     start: Instant,
@@ -201,6 +233,17 @@ impl Crowd {
         }
     }
 
+    /// Takes all packets out.
+    fn take(&mut self) -> Vec<Decoded> {
+        let mut taken = Vec::new();
+        while let Some(transmit) = self.engine.poll_transmit() {
+            let mut index = Index::default();
+            let message = Message::read(transmit.bytes, &mut index).unwrap();
+            taken.push(Decoded::of(&message));
+        }
+        taken
+    }
+
     /// Calls the engine whenever it wants it, for so long.
     fn run(&mut self, time: Duration) -> Vec<Turn> {
         let end = self.start + time;
@@ -209,14 +252,9 @@ impl Crowd {
             self.engine.handle_timeout(at);
             let mut turn = Turn {
                 at,
-                sent: Vec::new(),
+                sent: self.take(),
                 told: Vec::new(),
             };
-            while let Some(transmit) = self.engine.poll_transmit() {
-                let mut index = Index::default();
-                let message = Message::read(transmit.bytes, &mut index).unwrap();
-                turn.sent.push(Decoded::of(&message));
-            }
             while let Some(notice) = self.engine.poll_event() {
                 if let Notice::Registration(_, Status::Announced { name }) = notice {
                     turn.told.push(name.name().clone());

@@ -31,8 +31,19 @@ use crate::wire::RecordType;
 impl Engine {
     /// Gives way to another host, or makes sure of a name that it used.
     pub(crate) fn handle_conflicts(&mut self, link: LinkId, message: &Message<'_>) {
+        // All registrations are looked at once, however many of our names the message is about.
+        let mut concerns_all = false;
         for name in self.contested(link, message) {
-            self.handle_conflict(link, name);
+            match self.handle_conflict(link, name) {
+                Some(Lineage::Instance(id)) => self.note_standing(id),
+                Some(Lineage::Host | Lineage::Proxy(_) | Lineage::Records(_)) => {
+                    concerns_all = true;
+                }
+                None => {}
+            }
+        }
+        if concerns_all {
+            self.note_standings();
         }
     }
 
@@ -63,19 +74,16 @@ impl Engine {
         }
     }
 
-    fn handle_conflict(&mut self, link: LinkId, name: NameId) {
-        let Some(state) = self.links.get(&link) else {
-            return;
-        };
+    /// Gives one name up, or makes sure of it; returns whose it is.
+    fn handle_conflict(&mut self, link: LinkId, name: NameId) -> Option<Lineage> {
+        let state = self.links.get(&link)?;
         // A rename for an earlier name of the message may have taken this one along.
         if !state.zone.has_name(name) {
-            return;
+            return None;
         }
         let probing = state.claims.contains(name);
         let owner = state.zone.owner(name).name.clone();
-        let Some(lineage) = self.registry.lineage(&owner) else {
-            return;
-        };
+        let lineage = self.registry.lineage(&owner)?;
         self.counts.conflicts += 1;
         let brake = self.brakes.entry(lineage).or_default();
         let delay = brake.note_conflict(self.tools.now);
@@ -86,10 +94,7 @@ impl Engine {
         } else if let Some(state) = self.links.get_mut(&link) {
             state.contest(name, delay, &mut self.tools);
         }
-        match lineage {
-            Lineage::Instance(id) => self.note_standing(id),
-            Lineage::Host | Lineage::Proxy(_) | Lineage::Records(_) => self.note_standings(),
-        }
+        Some(lineage)
     }
 
     /// Takes the next name for whatever had `owner`, on all links.

@@ -74,7 +74,7 @@ impl Engine {
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
         let mut applied = state.cache.apply(now, source, heard, sought, chance);
-        if applied == Applied::Refused && state.drop_unwanted() {
+        if applied == Applied::Refused && state.drop_unwanted(now) {
             applied = state.cache.apply(now, source, heard, sought, chance);
         }
         match applied {

@@ -222,8 +222,8 @@ impl Engine {
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` if
     /// nothing is due ever.
     ///
-    /// While hundreds of packets wait to be taken out, probes and announcements wait too, and count
-    /// only from then on: ask again when packets were taken.
+    /// While hundreds of packets wait to be taken out, questions, probes and announcements wait
+    /// too, and count only from then on: ask again when packets were taken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let outbox = &self.tools.outbox;

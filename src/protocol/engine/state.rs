@@ -47,6 +47,8 @@ pub(crate) struct LinkState {
     /// What stands here for each registration; the host's own records have no registration.
     pub(crate) drafts: BTreeMap<Option<RegistrationId>, Vec<Draft>>,
     pub(crate) former: Former,
+    /// Before when the cache is not searched again for what nobody asks for.
+    next_sweep: Option<Instant>,
 }
 
 /// What every step of the engine takes along.
@@ -79,6 +81,7 @@ impl LinkState {
             announcer: Announcer::new(),
             drafts: BTreeMap::new(),
             former: Former::default(),
+            next_sweep: None,
         }
     }
 
@@ -96,9 +99,13 @@ impl LinkState {
     }
 
     /// Drops the records that nobody here asks for any more. Tells whether there can be any.
-    pub(crate) fn drop_unwanted(&mut self) -> bool {
-        let any = self.questions.take_closed();
+    ///
+    /// All records are looked at for it, and questions open and close as hosts say: so once a
+    /// second at most.
+    pub(crate) fn drop_unwanted(&mut self, now: Instant) -> bool {
+        let any = self.next_sweep.is_none_or(|next| next <= now) && self.questions.take_closed();
         if any {
+            self.next_sweep = Some(now + SWEEP_INTERVAL);
             let questions = &self.questions;
             self.cache
                 .retain(|name, held| questions.wants(name.key(), held));
@@ -248,9 +255,12 @@ impl LinkState {
         false
     }
 
-    /// Asks what is due, and returns the places of the questions that were asked, by us or by a
-    /// peer.
+    /// Asks what is due, unless too many packets wait already, and returns the places of the
+    /// questions that were asked, by us or by a peer.
     pub(crate) fn ask(&mut self, most: usize, tools: &mut Tools) -> Places {
+        if tools.outbox.is_crowded() {
+            return Places::new();
+        }
         let due = self.questions.take_due(tools.now, &mut self.cache, most);
         if !due.asked.is_empty() {
             let asked = (&self.questions, due.asked.as_slice());
@@ -263,17 +273,20 @@ impl LinkState {
     /// Returns when something is due here. What is held back until packets were taken from
     /// `outbox` is not: nothing could be done.
     pub(crate) fn poll_timeout(&self, outbox: &Outbox) -> Option<Instant> {
-        let claiming = [self.claims.poll_timeout(), self.announcer.poll_timeout()];
-        let claiming = claiming.into_iter().filter(|_| !outbox.is_crowded());
-        let others = [
-            self.responder.poll_timeout(),
+        let unasked = [
+            self.claims.poll_timeout(),
+            self.announcer.poll_timeout(),
             self.questions.poll_timeout(),
-            self.cache.poll_timeout(),
         ];
-        claiming.chain(others).flatten().min()
+        let unasked = unasked.into_iter().filter(|_| !outbox.is_crowded());
+        let others = [self.responder.poll_timeout(), self.cache.poll_timeout()];
+        unasked.chain(others).flatten().min()
     }
 }
 
 /// Names probed for, or won, in one turn on one link; what is due beyond that follows in the next.
 /// They fill some ten packets.
 const NAMES_A_TURN: usize = 256;
+
+/// Between two searches of a full cache for what nobody asks for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

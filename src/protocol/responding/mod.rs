@@ -5,7 +5,7 @@
 //! - `responder`: from a query to the packets
 //! - `matching`: which records answer, and which are known
 //! - `delay`: how long an answer waits
-//! - `pending`: the multicast answers that wait
+//! - `pending`: the multicast answers that wait, in the order of their `moments`
 //! - `replies`: the unicast ones
 //! - `prepared`: their packets, for the next who asks the same
 //! - `legacy`: replies to plain DNS clients
@@ -13,6 +13,7 @@
 mod delay;
 mod legacy;
 mod matching;
+mod moments;
 mod pending;
 mod prepared;
 mod replies;

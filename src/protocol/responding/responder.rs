@@ -171,7 +171,7 @@ impl Responder {
                 self.note_multicast(&sent, family);
             }
         }
-        while let Some(reply) = self.replies.pop_due(now) {
+        for reply in self.replies.take_due(now) {
             reply.send(link, zone, &mut self.prepared, writer, outbox);
         }
     }
@@ -192,10 +192,11 @@ impl Responder {
         chance: &mut Chance,
     ) {
         let (source, pending) = (arrival.source, &mut self.pending[arrival.family() as usize]);
-        for answer in matching::known(zone, message).as_slice() {
+        let known = matching::known(zone, message);
+        for answer in known.as_slice() {
             pending.note_known(*answer, source);
-            self.replies.note_known(*answer, source);
         }
+        self.replies.note_known(&known, source);
         if message.header().truncated {
             let due = delay::due(Haste::Unfinished, now, chance);
             pending.extend(source, due);
