@@ -236,7 +236,8 @@ impl fmt::Display for Error {
             ),
             Self::NotFound { name } => write!(
                 f,
-                "{name} does not exist, says its owner; check the spelling and the record type"
+                "{name} has no such record, says its owner; check the spelling, or ask for another \
+                 type"
             ),
             Self::Conflict { name } => write!(
                 f,
