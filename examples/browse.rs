@@ -7,6 +7,7 @@
 //! Without a type it looks for web servers, and without interfaces on all that have multicast.
 
 use std::env;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use beacon::Beacon;
@@ -14,8 +15,19 @@ use beacon::Config;
 use beacon::Error;
 use beacon::Event;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
     env_logger::init();
+    match browse() {
+        Ok(()) => ExitCode::SUCCESS,
+        // The text says what to change; what `main` returns would be shown as it is in here.
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn browse() -> Result<(), Error> {
     let mut arguments = env::args().skip(1);
     let service_type = arguments.next().unwrap_or_else(|| "_http._tcp".to_owned());
 

@@ -8,6 +8,7 @@
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use beacon::Beacon;
@@ -17,8 +18,19 @@ use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     env_logger::init();
+    match publish() {
+        Ok(()) => ExitCode::SUCCESS,
+        // The text says what to change; what `main` returns would be shown as it is in here.
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn publish() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let (Some(name), Some(service_type), Some(port)) =
         (arguments.next(), arguments.next(), arguments.next())
@@ -28,7 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Before the start, so that no signal finds the process without a hand on it.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
 
-    let service = Service::new(&name, &service_type, port.parse()?)?;
+    let port = port
+        .parse()
+        .map_err(|_| "PORT is a number from 1 to 65535")?;
+    let service = Service::new(&name, &service_type, port)?;
     let service = service.txt("path", "/")?.flag("example")?;
     let beacon = Beacon::start(Config::default().interfaces(arguments))?;
     let registration = beacon.register(service)?;

@@ -8,6 +8,7 @@
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use beacon::Beacon;
@@ -15,8 +16,19 @@ use beacon::Config;
 use beacon::InstanceName;
 use beacon::ServiceType;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     env_logger::init();
+    match resolve() {
+        Ok(()) => ExitCode::SUCCESS,
+        // The text says what to change; what `main` returns would be shown as it is in here.
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn resolve() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let (Some(name), Some(service_type)) = (arguments.next(), arguments.next()) else {
         return Err("usage: resolve NAME TYPE [INTERFACE]...".into());

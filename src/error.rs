@@ -140,7 +140,7 @@ pub enum Error {
     },
     /// A UDP port is held by a program that does not share it. RFC 6762 §15.1.
     PortHeld {
-        /// The port, 5353 unless configured otherwise.
+        /// The port: 5353.
         port: u16,
     },
     /// The operating system refused something.
@@ -236,11 +236,12 @@ impl fmt::Display for Error {
             ),
             Self::NotFound { name } => write!(
                 f,
-                "{name} does not exist, says its owner; check the spelling and the record type"
+                "{name} has no such record, says its owner; check the spelling, or ask for another \
+                 type"
             ),
             Self::Conflict { name } => write!(
                 f,
-                "{name} is held by another host; choose another name, or allow renaming"
+                "{name} is held by another host; choose another name, or publish a shared set"
             ),
             Self::NoInterface { asked, present } => fmt_no_interface(f, asked, present),
             Self::PortHeld { port } => write!(

@@ -113,7 +113,7 @@ fn a_record_that_its_owner_denies_ends_with_1_and_one_that_is_followed_goes_on()
     let gone = event_of(&mut follower);
 
     assert_eq!(denied.status.code(), Some(1));
-    assert!(stderr(&denied).contains("does not exist, says its owner"));
+    assert!(stderr(&denied).contains("has no such record, says its owner"));
     assert_eq!(
         (&found["event"], &found["data"]),
         (&"found".into(), &"\"on\"".into())

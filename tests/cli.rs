@@ -50,10 +50,10 @@ fn each_verb_tells_what_it_takes() {
 }
 
 #[test]
-fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
+fn what_cannot_be_published_ends_with_2_and_says_what_to_change() {
     let long_name = "x".repeat(64);
     let long_value = format!("k={}", "x".repeat(254));
-    let cases: [(&[&str], &str); 20] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["publish", "A", "http", "80"], "`_http._tcp`"),
         (
             &["publish", "A", "_http._xyz", "80"],
@@ -87,7 +87,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
         (&["publish", "A", "_http._tcp", "0"], "give the port"),
         (
             &["publish", "A", "_http._tcp", "65536"],
-            "65536 is not in 0..=65535",
+            "a port from 1 to 65535",
         ),
         (
             &["publish", "A", "_http._tcp", "80", "--address", "192.0.2.9"],
@@ -97,6 +97,14 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
             &["publish", "A", "_http._tcp", "80", "--count", "0"],
             "0 is not in 1..",
         ),
+        (&["publish", "A", "_http._tcp", "http"], "such as 631"),
+    ];
+    expect_refusals(&cases);
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
+    let cases: [(&[&str], &str); 10] = [
         (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
@@ -105,20 +113,16 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
         ),
         (&["resolve", "A", "_ipp"], "is not a service type"),
         (&["lookup", "www.example.com"], "end the name in `.local`"),
+        (&["lookup", "192.0.2.9"], "`beacon reverse`"),
+        (&["lookup", "fe80::9%eth0"], "`beacon reverse`"),
+        (
+            &["watch", "--hosts", "a", "--file-sd", "./a"],
+            "give each a file of its own",
+        ),
         (&["serve", "--listen", "5380"], "give address and port"),
         (&["discover"], "unrecognized subcommand"),
     ];
-    for (arguments, text) in cases {
-        let refused = run(arguments);
-
-        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
-        let said = stderr(&refused);
-        assert!(
-            said.starts_with("error: ") && said.contains(text),
-            "{arguments:?}: {said}"
-        );
-        assert_eq!(stdout(&refused), "", "{arguments:?}");
-    }
+    expect_refusals(&cases);
 }
 
 #[test]
@@ -424,6 +428,21 @@ fn beacon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_beacon"));
     command.args(arguments).env_remove("RUST_LOG");
     command
+}
+
+/// Runs the command with each of these, which it has to refuse for this reason.
+fn expect_refusals(cases: &[(&[&str], &str)]) {
+    for (arguments, text) in cases {
+        let refused = run(arguments);
+
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let said = stderr(&refused);
+        assert!(
+            said.starts_with("error: ") && said.contains(text),
+            "{arguments:?}: {said}"
+        );
+        assert_eq!(stdout(&refused), "", "{arguments:?}");
+    }
 }
 
 fn run(arguments: &[&str]) -> Output {

@@ -82,6 +82,7 @@ fn a_port_that_is_held_ends_with_3_and_its_holder_is_named() {
     assert_eq!(told.status.code(), Some(3));
     let text = text(&told);
     let holder = format!("({})\n", std::process::id());
+    assert!(text.contains("fault  port 5353    held by "), "{text}");
     assert!(text.contains(&holder), "{text}");
     let start = text.lines().find(|line| line.starts_with("fault  start"));
     assert!(start.unwrap().contains("SO_REUSEPORT"), "{text}");

@@ -66,6 +66,27 @@ fn notice_board_keeps_to_its_limits_and_tells_readers_what_they_missed() {
 }
 
 #[test]
+fn what_is_typed_wrong_is_answered_with_what_to_change() {
+    let cases: [(&str, &[&str], &str); 5] = [
+        ("publish", &["Lamp", "ipp", "80"], "begin its name with an"),
+        (
+            "publish",
+            &["Lamp", "_ipp._tcp", "http"],
+            "PORT is a number",
+        ),
+        ("browse", &["ipp", "lo"], "begin its name with an"),
+        ("resolve", &["Lamp"], "usage: resolve NAME TYPE"),
+        ("embed", &["none9"], "there are: "),
+    ];
+    for (example, arguments, text) in cases {
+        let mut example = start(example, arguments);
+
+        say(&mut example, text);
+        assert_eq!(example.finish(SOON).status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
 fn leak_check_names_what_was_forgotten() {
     expect(
         "leak_check",

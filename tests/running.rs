@@ -102,6 +102,7 @@ fn a_command_that_cannot_be_started_is_refused() {
     let kind = service_type('d');
     let mut lamp = start(&["run", "Lamp", &kind, "80"], &["/no/such/program"]);
 
+    expect(&mut lamp, "cannot run \"/no/such/program\": ");
     assert_eq!(lamp.finish(LINE_MAX).status.code(), Some(3));
 }
 

@@ -19,7 +19,7 @@ use crate::protocol::Interface;
 /// assert_eq!(address.to_string(), "fe80::1%eth0");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Address {
     /// The address.
     pub address: IpAddr,

@@ -126,8 +126,9 @@ impl Beacon {
     ///
     /// # Errors
     ///
-    /// [`Error::ServiceType`] when the type is none, [`Error::Limit`] when there are too many
-    /// searches; [`Error::Busy`] and [`Error::Stopped`].
+    /// [`Error::ServiceType`] when the text is no type, [`Error::Domain`] when it names another
+    /// domain than `local`, [`Error::Limit`] when there are too many searches; [`Error::Busy`] and
+    /// [`Error::Stopped`].
     pub fn browse<T>(&self, service_type: T) -> Result<Browser, Error>
     where
         T: TryInto<ServiceType>,
@@ -245,9 +246,9 @@ impl Beacon {
     ///
     /// # Errors
     ///
-    /// [`Error::Host`] when that is no host name, [`Error::TimedOut`] when no address was heard in
-    /// time, [`Error::NotFound`] when the host says that it has none; otherwise as for
-    /// [`follow`](Self::follow).
+    /// [`Error::Host`] when that is no host name, [`Error::Domain`] when it lies in another domain
+    /// than `local`, [`Error::TimedOut`] when no address was heard in time, [`Error::NotFound`]
+    /// when the host says that it has none; otherwise as for [`follow`](Self::follow).
     pub fn lookup(&self, host: &str, within: Duration) -> Result<Vec<Address>, Error> {
         let host: HostName = host.parse()?;
         let types = vec![RecordType::A, RecordType::AAAA];

@@ -7,14 +7,17 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
+use std::path;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use beacon::wire::RecordType;
 use beacon::wire::UnknownRecordType;
 use clap::ArgGroup;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
+use clap::error::ErrorKind;
 use clap::value_parser;
 
 /// Announces and finds services on the local link: multicast DNS and DNS-SD.
@@ -76,7 +79,7 @@ pub(crate) struct CommonArgs {
     pub(crate) verbose: u8,
     /// End after so many seconds, or with a unit behind it, such as 500ms, 2m or 1h; without it,
     /// only when done or told to.
-    #[arg(long, value_name = "SECS", value_parser = read_time)]
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -93,18 +96,19 @@ pub(crate) struct PublishArgs {
     #[arg(value_name = "TYPE")]
     pub(crate) service_type: String,
     /// The port that it listens on.
+    #[arg(value_parser = read_port)]
     pub(crate) port: u16,
     /// What else clients should know of it; without `=` the key itself is the message.
     #[arg(value_name = "KEY[=VALUE]")]
     pub(crate) properties: Vec<OsString>,
     /// Let it be found under this subtype too; may be given several times.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "SUBTYPE")]
     pub(crate) subtype: Vec<OsString>,
     /// Say that it runs on another host, which cannot announce it itself.
-    #[arg(long, value_name = "H")]
+    #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
     /// Announce this address of the other host; may be given several times.
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Vec<IpAddr>,
     /// Publish so many, numbered NAME00000, NAME00001 and so on.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=COUNT_MAX))]
@@ -115,7 +119,7 @@ pub(crate) struct PublishArgs {
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   beacon run \"My Files\" _http._tcp 8000 path=/ -- python3 -m http.server 8000
   beacon run \"My Files\" _http._tcp 8000 --prefix -- python3 -m http.server 8000
 
@@ -128,6 +132,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "TYPE")]
     pub(crate) service_type: String,
     /// The port that the command listens on.
+    #[arg(value_parser = read_port)]
     pub(crate) port: u16,
     /// What else clients should know of it; without `=` the key itself is the message.
     #[arg(value_name = "KEY[=VALUE]")]
@@ -188,6 +193,7 @@ Example:
   beacon lookup printer.local --timeout 3")]
 pub(crate) struct LookupArgs {
     /// The name of the host, with or without `.local`.
+    #[arg(value_parser = read_host)]
     pub(crate) host: String,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -326,6 +332,23 @@ pub(crate) struct ScopedAddress {
 }
 
 impl Args {
+    /// Reads what was typed, as far as that can be judged without the library.
+    pub(crate) fn read(typed: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args = Self::try_parse_from(typed)?;
+        if let Verb::Watch(WatchArgs {
+            file_sd: Some(one),
+            hosts: Some(other),
+            ..
+        }) = &args.verb
+        {
+            // Each would replace the other, for ever.
+            if path::absolute(one).ok() == path::absolute(other).ok() {
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, FILES_WANTED));
+            }
+        }
+        Ok(args)
+    }
+
     /// Returns how often `-v` was given.
     pub(crate) fn verbosity(&self) -> u8 {
         self.common().verbose
@@ -359,6 +382,19 @@ fn read_time(given: &str) -> Result<Duration, &'static str> {
     match Duration::try_from_secs_f64(number * seconds) {
         Ok(time) if is_plain && !time.is_zero() && time <= TIMEOUT_MAX => Ok(time),
         _ => Err(TIME_WANTED),
+    }
+}
+
+/// Reads a port. That 0 is none is for the library to say.
+fn read_port(given: &str) -> Result<u16, &'static str> {
+    given.parse().map_err(|_| PORT_WANTED)
+}
+
+/// Lets everything pass for the library to judge but an address, which somebody meant to look up.
+fn read_host(given: &str) -> Result<String, &'static str> {
+    match read_address(given) {
+        Ok(_) => Err(HOST_WANTED),
+        Err(_) => Ok(given.to_owned()),
     }
 }
 
@@ -406,6 +442,9 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(1_000_000_000);
 const LISTEN: &str = "127.0.0.1:5380";
 const LISTEN_WANTED: &str = "give address and port, such as 127.0.0.1:5380 or [::1]:5380";
 const ADDRESS_WANTED: &str = "give an address, such as 192.0.2.9 or fe80::9%eth0";
+const FILES_WANTED: &str = "--file-sd and --hosts name one file; give each a file of its own";
+const HOST_WANTED: &str = "this is an address: give the name of a host, or use `beacon reverse`";
+const PORT_WANTED: &str = "give a port from 1 to 65535, such as 631";
 const TIME_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5, or 500ms, 2m or 1h";
 
 /// Units of time, and their seconds. What ends another comes after it.
@@ -418,7 +457,7 @@ Exit codes:
   2      the command line is wrong
   3      the system refused
   128+n  forced by a second signal n
-`run` ends with the exit code of its command.
+`run` ends with the exit code of its command, 128+n if signal n ended that.
 
 Signals:
   SIGINT, SIGTERM, SIGHUP  end it in order: goodbyes are sent; a second one ends it at once
@@ -428,9 +467,7 @@ Signals:
 mod tests {
     use std::time::Duration;
 
-    use clap::CommandFactory;
-
-    use super::{Args, LISTEN, read_address, read_listen, read_time, read_type};
+    use super::{Args, CommandFactory, LISTEN, read_address, read_listen, read_time, read_type};
 
     #[test]
     fn the_command_line_is_well_described() {

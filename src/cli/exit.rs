@@ -18,6 +18,8 @@ use beacon::Error;
 use beacon::ErrorKind;
 use beacon::output::FileError;
 
+use crate::cli::supervisor::Unstarted;
+
 /// How a verb ended that could do its work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
@@ -45,6 +47,8 @@ pub(crate) enum Ended {
     Failed(Error),
     /// A file that it is to write cannot be written.
     Unwritten(FileError),
+    /// The command that it is to run cannot be started.
+    Unstarted(Unstarted),
 }
 
 impl Ended {
@@ -69,6 +73,7 @@ pub(crate) fn tell(ended: &Result<Outcome, Ended>) -> ExitCode {
     match ended {
         Err(Ended::Failed(error)) => show(error),
         Err(Ended::Unwritten(error)) => show(error),
+        Err(Ended::Unstarted(error)) => show(error),
         Err(Ended::TimedOut { waited }) => show(&Error::TimedOut { waited: *waited }),
         Err(Ended::Signalled | Ended::Unheard) | Ok(_) => {}
     }
@@ -98,7 +103,7 @@ fn code(ended: &Result<Outcome, Ended>) -> u8 {
             ErrorKind::Usage => USAGE,
             ErrorKind::Refused => REFUSED,
         },
-        Err(Ended::Unwritten(_)) => REFUSED,
+        Err(Ended::Unwritten(_) | Ended::Unstarted(_)) => REFUSED,
     }
 }
 

@@ -41,6 +41,7 @@ mod transcript;
 mod types;
 mod watch;
 
+use std::env;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,7 +49,6 @@ use std::sync::Weak;
 
 use beacon::Beacon;
 use beacon::Error;
-use clap::Parser;
 
 use crate::cli::args::Args;
 use crate::cli::exit::Ended;
@@ -62,7 +62,7 @@ use crate::cli::stage::Stage;
 pub(crate) fn run() -> ExitCode {
     // Before anything else, so that a signal during the start is not the end of the process.
     let interrupts = Interrupts::listen();
-    let args = match Args::try_parse() {
+    let args = match Args::read(env::args_os()) {
         Ok(args) => args,
         Err(error) => return exit::show_usage(&error),
     };
@@ -81,10 +81,7 @@ fn carry_out(plan: &Plan, interrupts: io::Result<Interrupts>) -> Result<Outcome,
     if let Task::Supervise(command) = &plan.task {
         // Only a pipe ends it: a signal would leave the command alone. They stay caught.
         drop(interrupts);
-        let doing = "run the command";
-        let code = supervisor::supervise(command);
-        let code = code.map_err(|source| Error::System { doing, source })?;
-        return Ok(Outcome::Command(code));
+        return supervisor::supervise(command).map(Outcome::Command);
     }
     #[cfg(feature = "heap-profile")]
     let _profile = heap::profile();

@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -25,6 +26,7 @@ use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 
+use crate::cli::exit::Ended;
 use crate::cli::transcript::Transcript;
 
 /// The running supervisor, as `run` sees it. Dropping it ends the command.
@@ -110,11 +112,37 @@ impl Drop for Supervisor {
 }
 
 /// Does the supervisor's work: runs the command until it ends, or until standard input does.
-pub(crate) fn supervise(command: &[OsString]) -> io::Result<u8> {
+pub(crate) fn supervise(command: &[OsString]) -> Result<u8, Ended> {
     let (program, arguments) = command.split_first().expect("clap wants one at least");
-    let mut group = Group::spawn(Command::new(program).args(arguments).stdin(Stdio::null()))?;
-    let ended = group.supervise(io::stdin())?;
+    let mut command = Command::new(program);
+    let group = Group::spawn(command.args(arguments).stdin(Stdio::null()));
+    let mut group = group.map_err(|source| {
+        let program = program.clone();
+        Ended::Unstarted(Unstarted { program, source })
+    })?;
+    let doing = "watch over the command";
+    let ended = group.supervise(io::stdin());
+    let ended = ended.map_err(|source| Error::System { doing, source })?;
     Ok(u8::try_from(ended.code()).unwrap_or(LOST))
+}
+
+/// A command that cannot be started.
+#[derive(Debug)]
+pub(crate) struct Unstarted {
+    program: OsString,
+    source: io::Error,
+}
+
+impl fmt::Display for Unstarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, source } = self;
+        let remedy = match source.kind() {
+            io::ErrorKind::NotFound => "; check its spelling, or give the whole path",
+            io::ErrorKind::PermissionDenied => "; make it executable, or give the program for it",
+            _ => "",
+        };
+        write!(f, "cannot run {program:?}: {source}{remedy}")
+    }
 }
 
 fn wait(mut child: Child, _ends: &Sender<()>) -> u8 {

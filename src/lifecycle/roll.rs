@@ -28,6 +28,7 @@ use crate::lifecycle::thread::Thread;
 /// # Ok::<(), beacon::lifecycle::SpawnError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Task {
     /// Its number in its set; none is given twice.
     pub id: TaskId,
@@ -119,6 +120,7 @@ pub struct Tally {
 /// # Ok::<(), beacon::lifecycle::SpawnError>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Failure {
     /// Whose failure it is.
     pub task: Task,

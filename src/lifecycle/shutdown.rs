@@ -205,6 +205,7 @@ pub struct StepId(u64);
 /// assert!(report.to_string().contains("join"));
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// Every step, in the order in which they ran.
     pub steps: Vec<Step>,
@@ -229,6 +230,7 @@ pub struct Report {
 /// assert_eq!(step.ended, StepEnd::Failed("disk full".to_owned()));
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// When it ran.
     pub phase: Phase,

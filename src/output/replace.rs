@@ -159,7 +159,10 @@ fn old(path: &Path) -> Result<Option<Metadata>, FileError> {
     match fs::symlink_metadata(path) {
         Ok(old) if old.is_file() => Ok(Some(old)),
         Ok(_) => {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+            let source = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a file; choose another path",
+            );
             Err(FileError::when("replace", path)(source))
         }
         // What is wrong besides is told by the next step.

@@ -178,7 +178,10 @@ impl Rolling {
         let now = file.metadata().map_err(&failed)?;
         if !now.is_file() {
             // A terminal would be waited for.
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+            let source = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a file; choose another path",
+            );
             return Err(failed(source));
         }
         match self.left.take() {

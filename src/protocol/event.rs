@@ -24,7 +24,7 @@ use crate::wire::RecordType;
 /// assert_eq!(interface.to_string(), "eth0");
 /// assert_eq!(interface.index(), 2);
 /// ```
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Interface {
     id: LinkId,
     name: Arc<str>,
@@ -70,7 +70,7 @@ impl fmt::Display for Interface {
 ///     format!("{} on {}", sighting.name.label(), sighting.interface)
 /// }
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Sighting {
     /// The full name of the instance, in the letters its host gave it.
     pub name: InstanceName,
@@ -100,8 +100,8 @@ pub struct Instance {
     pub host: Name,
     /// The port on that host.
     pub port: u16,
-    /// The host's addresses on that link, in ascending order, IPv4 first; at least one, at most
-    /// 64.
+    /// The host's addresses on that link, in ascending order, IPv4 first; at least one, and no
+    /// more than [`Limits::addresses_per_host`](crate::Limits::addresses_per_host).
     pub addresses: Vec<IpAddr>,
     /// What the host says of it.
     pub txt: TxtProperties,

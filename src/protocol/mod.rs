@@ -10,9 +10,10 @@
 //! - `responding`: answering, §6
 //! - `cache`: what others said, §10
 //! - `registry`, `record_set`, `zone`: what we own, as registered and as it stands on one link
+//! - `budgets`: how much of all that may be held
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `deadlines`, `slab`, `name_map`, `chance`: small tools
+//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `name_map`, `chance`: small tools
 
 mod budgets;
 mod cache;

@@ -179,6 +179,7 @@ impl Default for Elasticity {
 /// assert_eq!((observed.edge, observed.limit), (Some(Level::Low), Some(8)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Observed {
     /// How much of the limit is in use: 1.0 is all of it.
     pub load: f64,

@@ -105,7 +105,7 @@ fn the_pages_of_the_rfcs_say_what_is_so() {
             let written = fs::read_to_string(&path).unwrap_or_default();
             assert!(
                 written == page,
-                "{file} is stale: UPDATE=1 cargo test --test conformance"
+                "{file} is stale: UPDATE=1 cargo test --all-features --test conformance"
             );
         }
     }

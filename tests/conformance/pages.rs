@@ -23,7 +23,8 @@ For each section: what it asks, the files that serve it, and under each rule the
 it. The ids are those of `tests/rules.toml`, and tests name them; `make conformance` tells which of
 them pass. The RFC has the last word on every rule.
 
-This page is made from the catalogue and the tests: `UPDATE=1 cargo test --test conformance`.
+This page is made from the catalogue and the tests:
+`UPDATE=1 cargo test --all-features --test conformance`.
 ";
 
 fn write_section(section: &Section, tests: &[Test], page: &mut String) -> std::fmt::Result {

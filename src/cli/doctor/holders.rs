@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use beacon::Error;
+
 use crate::cli::doctor::Finding;
 use crate::cli::doctor::Verdict;
 
@@ -53,8 +55,8 @@ pub(crate) fn read() -> BTreeSet<Holder> {
     holders
 }
 
-/// Says what it means that these have it.
-pub(crate) fn judge(holders: &BTreeSet<Holder>) -> Finding {
+/// Says what it means that these have it, when a start was refused so, if it was.
+pub(crate) fn judge(holders: &BTreeSet<Holder>, refused: Option<&Error>) -> Finding {
     let about = "port 5353";
     if holders.is_empty() {
         return Finding::new(about, Verdict::Good, "nobody else has it".to_owned());
@@ -64,7 +66,13 @@ pub(crate) fn judge(holders: &BTreeSet<Holder>) -> Finding {
         Holder::User { id } => format!("a program of user {id}"),
     });
     let names: Vec<_> = names.collect();
-    let says = format!("shared with {}", names.join(", "));
+    let names = names.join(", ");
+    if let Some(Error::PortHeld { .. }) = refused {
+        let says = format!("held by {names}");
+        let advice = "who holds it alone must end, or share it".to_owned();
+        return Finding::new(about, Verdict::Fault, says).advise(advice);
+    }
+    let says = format!("shared with {names}");
     Finding::new(about, Verdict::Note, says).advise(
         "what is sent to this host alone reaches one of them; all hear what is multicast"
             .to_owned(),
@@ -102,7 +110,7 @@ const PORT: &str = "14E9";
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Holder, judge, on_port};
+    use super::{Error, Holder, judge, on_port};
 
     #[test]
     fn a_socket_on_the_port_is_known_by_its_inode_and_its_user() {
@@ -127,11 +135,19 @@ mod tests {
             id: "115".to_owned(),
         };
 
-        let found = judge(&BTreeSet::from([other, avahi])).to_string();
+        let both = BTreeSet::from([other, avahi]);
+        let (found, held) = (judge(&both, None), judge(&both, Some(&HELD)));
 
-        let says = "shared with avahi-daemon (412), a program of user 115\n";
-        assert!(found.contains(says), "{found}");
-        let nobody = judge(&BTreeSet::new()).to_string();
+        let names = "with avahi-daemon (412), a program of user 115\n";
+        let found = found.to_string();
+        assert!(found.starts_with("note "), "{found}");
+        assert!(found.contains(&format!("shared {names}")), "{found}");
+        let held = held.to_string();
+        assert!(held.starts_with("fault "), "{held}");
+        assert!(held.contains("held by avahi-daemon (412), "), "{held}");
+        let nobody = judge(&BTreeSet::new(), None).to_string();
         assert!(nobody.starts_with("ok "), "{nobody}");
     }
+
+    const HELD: Error = Error::PortHeld { port: 5353 };
 }

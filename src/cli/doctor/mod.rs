@@ -35,15 +35,17 @@ pub(crate) fn run(config: &Config, stage: &mut Stage) -> Result<Outcome, Ended> 
     for candidate in &candidates {
         stage.say(Line::Finding(&interface(candidate)))?;
     }
-    // Before our own sockets are open.
+    // Before our own sockets are open; only a start tells who shares the port and who holds it.
     let holders = holders::read();
-    stage.say(Line::Finding(&holders::judge(&holders)))?;
-    for finding in [machine::descriptors(), machine::memory()] {
-        stage.say(Line::Finding(&finding))?;
-    }
+    let machine = [machine::descriptors(), machine::memory()];
     stage.look_up()?;
     let started = Beacon::start(config.clone()).map(|beacon| beacon.shutdown(END_MAX));
-    stage.say(Line::Finding(&start(started.as_ref().err())))?;
+    let refused = started.as_ref().err();
+    stage.say(Line::Finding(&holders::judge(&holders, refused)))?;
+    for finding in &machine {
+        stage.say(Line::Finding(finding))?;
+    }
+    stage.say(Line::Finding(&start(refused)))?;
     started?;
     let is_heard = candidates.iter().any(|one| one.families.is_ok());
     Ok(if is_heard {

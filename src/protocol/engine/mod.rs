@@ -12,6 +12,7 @@
 //! - `messages`: what a received message sets off
 //! - `learning`: what is kept of it
 //! - `publishing`: registrations and their records
+//! - `records`: what was published by hand
 //! - `updates`: attributes that change
 //! - `conflicts`: other hosts with our names
 //! - `standing`: what is reported of a registration

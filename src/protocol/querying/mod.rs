@@ -8,10 +8,10 @@
 //! - `watchers`: who waits for the answers to one of them
 //! - `query`: the packets
 //! - `browser`: following the instances of a service type
-//! - `type_browser`: following which types there are
 //! - `resolving`: where one of them is reached
+//! - `type_browser`: following which types there are
 //! - `lookup`: following the records of a name
-//! - `desk`: what both need of a link
+//! - `desk`: what all of these need of a link
 
 mod browser;
 mod desk;

@@ -28,6 +28,7 @@ use crate::resources::budget::node::Node;
 /// # Ok::<(), beacon::resources::Exhausted>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Usage {
     /// The budget's name.
     pub name: Name,

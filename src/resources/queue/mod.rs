@@ -108,6 +108,7 @@ pub enum Overflow {
 /// assert_eq!(usage.load(), 0.75);
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct QueueUsage {
     /// The queue's name.
     pub name: Name,
