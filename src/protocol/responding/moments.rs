@@ -12,75 +12,53 @@ use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
 
 /// Answers with a moment each, in the order of these.
-#[derive(Debug)]
-pub(crate) enum Moments {
-    Few(Sorted<(Instant, Answer)>),
-    /// More at some time, whatever is left of them, until none is.
-    Many(BTreeSet<(Instant, Answer)>),
+#[derive(Debug, Default)]
+pub(crate) struct Moments {
+    /// All, while they are few.
+    few: Sorted<(Instant, Answer)>,
+    /// All, once they are many, until none is left.
+    many: BTreeSet<(Instant, Answer)>,
 }
 
 impl Moments {
     pub(crate) fn insert(&mut self, at: Instant, answer: Answer) {
-        match self {
-            Self::Few(few) if few.as_slice().len() < FEW_MAX => {
-                few.insert((at, answer));
-            }
-            Self::Few(few) => {
-                let mut many: BTreeSet<_> = few.as_slice().iter().copied().collect();
-                many.insert((at, answer));
-                *self = Self::Many(many);
-            }
-            Self::Many(many) => {
-                many.insert((at, answer));
-            }
+        if self.many.is_empty() && self.few.as_slice().len() < FEW_MAX {
+            self.few.insert((at, answer));
+            return;
         }
+        if self.many.is_empty() {
+            let few = std::mem::take(&mut self.few);
+            self.many.extend(few.as_slice());
+        }
+        self.many.insert((at, answer));
     }
 
     pub(crate) fn remove(&mut self, at: Instant, answer: Answer) {
-        match self {
-            Self::Few(few) => {
-                few.remove((at, answer));
-            }
-            Self::Many(many) => {
-                many.remove(&(at, answer));
-                if many.is_empty() {
-                    *self = Self::default();
-                }
-            }
+        if self.many.is_empty() {
+            self.few.remove((at, answer));
+        } else {
+            self.many.remove(&(at, answer));
         }
     }
 
     /// Returns the first moment of all.
     pub(crate) fn first(&self) -> Option<Instant> {
-        let first = match self {
-            Self::Few(few) => few.as_slice().first(),
-            Self::Many(many) => many.first(),
-        };
+        let first = self.few.as_slice().first().or_else(|| self.many.first());
         first.map(|(at, _)| *at)
     }
 
     /// Returns the last moment that is not after `latest`.
     pub(crate) fn last_by(&self, latest: Instant) -> Option<Instant> {
-        let last = match self {
-            Self::Few(few) => in_time(few, latest).last(),
-            Self::Many(many) => many.range(..=(latest, Answer::LAST)).next_back(),
-        };
+        let many = || self.many.range(..=(latest, Answer::LAST)).next_back();
+        let last = in_time(&self.few, latest).last().or_else(many);
         last.map(|(at, _)| *at)
     }
 
     /// Returns the answers whose moments are not after `latest`.
     pub(crate) fn answers_by(&self, latest: Instant) -> Answers {
-        let answer = |(_, answer): &(Instant, Answer)| *answer;
-        match self {
-            Self::Few(few) => in_time(few, latest).iter().map(answer).collect(),
-            Self::Many(many) => many.range(..=(latest, Answer::LAST)).map(answer).collect(),
-        }
-    }
-}
-
-impl Default for Moments {
-    fn default() -> Self {
-        Self::Few(Sorted::default())
+        let many = self.many.range(..=(latest, Answer::LAST));
+        let all = in_time(&self.few, latest).iter().chain(many);
+        all.map(|(_, answer)| *answer).collect()
     }
 }
 
