@@ -77,6 +77,7 @@ static ALL: &[&Play] = &[
     &habits::ASKS_FOR_UNICAST_FIRST,
     &habits::SAYS_ALL,
     &habits::HAS_A_LONG_TYPE,
+    &links::PULLED,
     &links::BROWSED,
     &links::SHARED,
     &sources::MANY,
