@@ -473,14 +473,13 @@ fn protocol_family(family: Family) -> protocol::Family {
     }
 }
 
-/// Makes sure that what the user named is there, and that there is anything at all.
+/// Makes sure that what the user named is there, and that there is anything at all. What is there
+/// and down is waited for.
 fn check_selection(present: &[Interface], selection: &Selection) -> Result<(), Error> {
     let choice = choose(present, selection);
-    let missing = choice
-        .refused
-        .iter()
-        .any(|(_, refusal)| *refusal == Refusal::Missing);
-    if !missing && !choice.interfaces.is_empty() {
+    let refused = |why| choice.refused.iter().any(|(_, refusal)| *refusal == why);
+    let usable = !choice.interfaces.is_empty() || refused(Refusal::Down);
+    if usable && !refused(Refusal::Missing) {
         return Ok(());
     }
     let asked = choice.refused.into_iter().map(|(name, _)| name).collect();

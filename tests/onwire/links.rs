@@ -55,6 +55,17 @@ pub(crate) static PULLED: Play = Play::new(Families::V4, |stage| {
     stage.listen(200);
 });
 
+/// The browser is there before its link is.
+pub(crate) static AWAITED: Play = Play::new(Families::V4, |stage| {
+    set_link(stage, "down");
+    stage.start("browse", &[TYPE]);
+    stage.listen(500);
+    set_link(stage, "up");
+    expect_query(stage);
+    stage.peer.multicast(Voice::V4, &response("Late"));
+    stage.listen(200);
+});
+
 /// The publisher's link goes and comes back.
 pub(crate) static PUBLISHED: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &[NAME, TYPE, PORT]);
@@ -120,6 +131,19 @@ fn what_was_heard_before_the_cable_was_pulled_is_removed_three_seconds_later() {
     let bounds = ms(3000) - EARLY..=ms(3100) + LATE;
     assert_within(removed[0].at - run.at("down"), bounds);
     assert_eq!(found.len(), 2, "it is found again when it is heard again");
+}
+
+#[test]
+fn a_browser_that_started_while_its_link_was_down_finds_what_is_there_afterwards() {
+    // 6763-F-3
+    let Some(run) = AWAITED.recording() else {
+        return;
+    };
+
+    let found = run.events("found");
+
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].what["name"], "Late");
 }
 
 #[test]

@@ -79,6 +79,7 @@ static ALL: &[&Play] = &[
     &habits::HAS_A_LONG_TYPE,
     &links::PULLED,
     &links::BROWSED,
+    &links::AWAITED,
     &links::SHARED,
     &sources::MANY,
     &ties::LOST,
