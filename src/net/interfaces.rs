@@ -28,7 +28,8 @@ pub(crate) struct Interface {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Flags {
     pub(crate) up: bool,
-    /// It is up and has a carrier.
+    /// It is up, has a carrier and may use it. The kernel's flag of this name says so too, but up
+    /// to a second late: packets come and go by then.
     pub(crate) running: bool,
     pub(crate) multicast: bool,
     pub(crate) loopback: bool,
@@ -155,7 +156,7 @@ fn flags_of(bits: u32) -> Flags {
         up: bits & 0x1 != 0,
         loopback: bits & 0x8 != 0,
         point_to_point: bits & 0x10 != 0,
-        running: bits & 0x40 != 0,
+        running: bits & LOWER_UP != 0 && bits & DORMANT == 0,
         multicast: bits & 0x1000 != 0,
     }
 }
@@ -181,6 +182,11 @@ fn is_same_subnet(ours: IpAddr, peer: IpAddr, prefix: u8) -> bool {
 /// How often to read when the tables change meanwhile. The last reading is used as it is: what
 /// interrupted it is news that the watch has yet to tell.
 const TRIES_MAX: u32 = 4;
+
+// linux/if.h
+const LOWER_UP: u32 = 0x1_0000;
+/// There is a carrier, but who the host is has yet to be agreed on it.
+const DORMANT: u32 = 0x2_0000;
 
 // linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h
 const NEW_LINK: u16 = 16;
@@ -235,7 +241,7 @@ mod tests {
 
         for (at, bit) in [
             libc::IFF_UP,
-            libc::IFF_RUNNING,
+            libc::IFF_LOWER_UP,
             libc::IFF_MULTICAST,
             libc::IFF_LOOPBACK,
             libc::IFF_POINTOPOINT,
@@ -247,6 +253,13 @@ mod tests {
 
             assert_eq!(flags, std::array::from_fn(|other| other == at));
         }
+    }
+
+    #[test]
+    fn a_carrier_that_may_not_be_used_yet_is_none() {
+        let bits = libc::IFF_UP | libc::IFF_LOWER_UP | libc::IFF_DORMANT;
+
+        assert!(!flags_of(bits.unsigned_abs()).running);
     }
 
     proptest! {

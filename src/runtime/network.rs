@@ -394,13 +394,16 @@ impl Network {
         let speaking = !joined.is_empty();
         let index = interface.index;
         if speaking {
-            let running = interface.flags.running;
-            let before = self.used.insert(index, interface);
+            let runs = interface.flags.running;
+            let ran = self.used.insert(index, interface);
             self.rates.add_link(index);
             engine.set_link(now, link);
-            if running && before.is_some_and(|before| !before.flags.running) {
-                // The cable was out: names may have been taken, and services gone, meanwhile.
-                engine.wake_link(now, LinkId(index));
+            match (ran.map(|before| before.flags.running), runs) {
+                // The cable is out: services may be gone before it is back.
+                (Some(true), false) => engine.cut_link(now, LinkId(index)),
+                // It was out: names may have been taken, and services gone, meanwhile.
+                (Some(false), true) => engine.wake_link(now, LinkId(index)),
+                _ => {}
             }
         } else if self.used.contains_key(&index) {
             self.leave(index, engine, now);
@@ -509,14 +512,13 @@ fn protocol_family(family: Family) -> protocol::Family {
     }
 }
 
-/// Makes sure that what the user named is there, and that there is anything at all.
+/// Makes sure that what the user named is there, and that there is anything at all. What is there
+/// and down is waited for.
 fn check_selection(present: &[Interface], selection: &Selection) -> Result<(), Error> {
     let choice = choose(present, selection);
-    let missing = choice
-        .refused
-        .iter()
-        .any(|(_, refusal)| *refusal == Refusal::Missing);
-    if !missing && !choice.interfaces.is_empty() {
+    let refused = |why| choice.refused.iter().any(|(_, refusal)| *refusal == why);
+    let usable = !choice.interfaces.is_empty() || refused(Refusal::Down);
+    if usable && !refused(Refusal::Missing) {
         return Ok(());
     }
     let asked = choice.refused.into_iter().map(|(name, _)| name).collect();

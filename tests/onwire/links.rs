@@ -42,6 +42,30 @@ pub(crate) static BROWSED: Play = Play::new(Families::V4, |stage| {
     stage.listen(200);
 });
 
+/// The cable of the browser's host is pulled and plugged in again.
+pub(crate) static PULLED: Play = Play::new(Families::V4, |stage| {
+    browse(stage);
+    stage.peer.multicast(Voice::V4, &response("Before"));
+    stage.listen(300);
+    stage.set_cable("down");
+    stage.listen(3500);
+    stage.set_cable("up");
+    expect_query(stage);
+    stage.peer.multicast(Voice::V4, &response("Before"));
+    stage.listen(200);
+});
+
+/// The browser is there before its link is.
+pub(crate) static AWAITED: Play = Play::new(Families::V4, |stage| {
+    set_link(stage, "down");
+    stage.start("browse", &[TYPE]);
+    stage.listen(500);
+    set_link(stage, "up");
+    expect_query(stage);
+    stage.peer.multicast(Voice::V4, &response("Late"));
+    stage.listen(200);
+});
+
 /// The publisher's link goes and comes back.
 pub(crate) static PUBLISHED: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &[NAME, TYPE, PORT]);
@@ -92,6 +116,34 @@ fn what_was_heard_on_a_link_that_went_down_is_removed() {
 
     assert_eq!(removed[0].what["name"], "Before");
     assert_within(removed[0].at - run.at("down"), ms(0)..=ms(500) + LATE);
+}
+
+#[test]
+fn what_was_heard_before_the_cable_was_pulled_is_removed_three_seconds_later() {
+    // 6762-10.3-1
+    let Some(run) = PULLED.recording() else {
+        return;
+    };
+
+    let (found, removed) = (run.events("found"), run.events("removed"));
+
+    assert_eq!(removed[0].what["name"], "Before");
+    let bounds = ms(3000) - EARLY..=ms(3100) + LATE;
+    assert_within(removed[0].at - run.at("down"), bounds);
+    assert_eq!(found.len(), 2, "it is found again when it is heard again");
+}
+
+#[test]
+fn a_browser_that_started_while_its_link_was_down_finds_what_is_there_afterwards() {
+    // 6763-F-3
+    let Some(run) = AWAITED.recording() else {
+        return;
+    };
+
+    let found = run.events("found");
+
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].what["name"], "Late");
 }
 
 #[test]

@@ -124,6 +124,12 @@ impl Stage {
         alpha
     }
 
+    /// Pulls the cable of the command's host (`down`), or plugs it in again (`up`).
+    pub(crate) fn set_cable(&mut self, state: &'static str) {
+        self.mark(state);
+        self.lab.set_cable(state);
+    }
+
     /// Returns port 5353 of the command's host.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host().address(), 5353)

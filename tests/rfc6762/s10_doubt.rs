@@ -9,6 +9,7 @@ use beacon::protocol::Engine;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
 
+use crate::world::LINK;
 use crate::world::Packet;
 use crate::world::World;
 use crate::world::ms;
@@ -186,6 +187,42 @@ fn after_a_sleep_only_what_is_heard_again_stays() {
         [],
         "what is doubted is not listed"
     );
+}
+
+#[test]
+fn what_was_heard_on_a_link_that_is_cut_off_goes_within_three_seconds() {
+    // 6762-10.3-1
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(secs(1));
+    world.say(PEER, &[ptr(WEB, ONE, 4500)]);
+    world.run_to(secs(1000));
+    world.with(reader, |engine, now| engine.cut_link(now, LINK));
+    world.run(secs(10));
+
+    let told = world.told_briefly(reader);
+    assert_eq!(told[1..], [(secs(1003), "- One".to_owned())]);
+}
+
+#[test]
+fn what_is_heard_again_on_a_link_that_was_cut_off_stays() {
+    // 6762-10.3-1
+    let mut world = World::new(1);
+    let reader = world.host("reader", READER);
+    let one = ptr(WEB, ONE, 4500);
+    world.browse(reader, "_http._tcp", Depth::Names);
+    world.run_to(secs(1));
+    world.say(PEER, slice::from_ref(&one));
+    world.run_to(secs(1000));
+    world.with(reader, |engine, now| engine.cut_link(now, LINK));
+    world.run(secs(1));
+    world.with(reader, |engine, now| engine.wake_link(now, LINK));
+    world.run(ms(200));
+    world.say(PEER, &[one]);
+    world.run(secs(10));
+
+    assert_eq!(world.told_briefly(reader).len(), 1);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::support::namespace::Namespace;
 /// Hosts on one link; dropping it takes hosts and link away, after a panic too.
 pub(crate) struct Lab {
     hosts: Vec<Host>,
-    _link: Namespace,
+    link: Namespace,
 }
 
 /// Which addresses the hosts of a laboratory have.
@@ -75,6 +75,17 @@ impl Lab {
         })
     }
 
+    /// Pulls the cable of the first host (`down`), or plugs it in again (`up`).
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses.
+    pub(crate) fn set_cable(&self, state: &str) {
+        self.link
+            .ip(&format!("link set port0 {state}"))
+            .unwrap_or_else(|why| panic!("{why}"));
+    }
+
     fn build(count: usize, families: Families) -> Result<Self, String> {
         static LABS: AtomicUsize = AtomicUsize::new(0);
         let lab = LABS.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +100,7 @@ impl Lab {
         let hosts = (0..count)
             .map(|index| Host::build(lab, index, families, &link))
             .collect::<Result<_, _>>()?;
-        Ok(Self { hosts, _link: link })
+        Ok(Self { hosts, link })
     }
 }
 

@@ -81,11 +81,11 @@ impl Engine {
     }
 
     /// Asks everything on a link from the start, and lets what was heard there go unless it is
-    /// heard again.
-    pub(crate) fn doubt_all(&mut self, link: LinkId) {
+    /// heard again within `wait`.
+    pub(crate) fn doubt_all(&mut self, link: LinkId, wait: Duration) {
         if let Some(state) = self.links.get_mut(&link) {
             let ask = state.restart_questions(&mut self.tools);
-            state.cache.doubt_all(ask, self.tools.now + WAKE_WAIT);
+            state.cache.doubt_all(ask, self.tools.now + wait);
         }
     }
 }
@@ -127,6 +127,3 @@ fn paths(state: &LinkState, instance: &Name) -> Vec<u32> {
 
 /// How long a record that seems to be wrong has to be heard again. RFC 6762 §10.4.
 const RECONFIRM_WAIT: Duration = Duration::from_secs(10);
-
-/// What remains of every TTL after waking up: long enough for three questions. RFC 6762 §10.3.
-const WAKE_WAIT: Duration = Duration::from_secs(5);

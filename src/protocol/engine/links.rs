@@ -65,13 +65,26 @@ impl Engine {
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
             self.place_all(link);
-            self.doubt_all(link);
+            self.doubt_all(link, WAKE_WAIT);
         }
         self.advance(now);
         self.note_standings();
     }
 
-    /// Takes note that one link was cut off for a while, such as by a cable that was pulled.
+    /// Takes note that one link is cut off, such as by a cable that was pulled: what was heard
+    /// there goes within three seconds unless it is heard again.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §10.3.
+    pub fn cut_link(&mut self, now: Instant, link: LinkId) {
+        self.advance(now);
+        self.doubt_all(link, CUT_WAIT);
+        self.advance(now);
+        self.note_standings();
+    }
+
+    /// Takes note that one link was cut off for a while and is back.
     ///
     /// # RFC
     ///
@@ -79,7 +92,7 @@ impl Engine {
     pub fn wake_link(&mut self, now: Instant, link: LinkId) {
         self.set_now(now);
         self.place_all(link);
-        self.doubt_all(link);
+        self.doubt_all(link, WAKE_WAIT);
         self.advance(now);
         self.note_standings();
     }
@@ -137,3 +150,10 @@ impl Engine {
         }
     }
 }
+
+/// What remains of every TTL after waking up: long enough for three questions. RFC 6762 §10.3.
+const WAKE_WAIT: Duration = Duration::from_secs(5);
+
+/// What remains of every TTL when a link is cut off: a cable that was pulled by mistake can be back
+/// by then. RFC 6762 §10.3.
+const CUT_WAIT: Duration = Duration::from_secs(3);

@@ -100,10 +100,21 @@ impl Schedule {
     }
 
     /// Counts the question as sent at `now`.
+    ///
+    /// A question sent late has made the gap before it longer, and the next gap is twice that.
+    ///
+    /// # RFC
+    ///
+    /// 6762 §5.2.
     pub(crate) fn note_sent(&mut self, now: Instant) {
         if self.next <= now {
-            self.next = now + self.gap;
-            self.gap = (self.gap * 2).min(GAP_MAX);
+            let late = match self.sent {
+                0 => Duration::ZERO,
+                _ => now.saturating_duration_since(self.next).min(GAP_MAX),
+            };
+            let gap = (self.gap + 2 * late).min(GAP_MAX);
+            self.next = now + gap;
+            self.gap = (gap * 2).min(GAP_MAX);
         }
         self.sent = self.sent.saturating_add(1);
         self.last_sent = Some(now);
@@ -159,6 +170,33 @@ mod tests {
             [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]
         );
         assert_eq!(gaps[12..], [3600, 3600, 3600]);
+    }
+
+    #[test]
+    fn a_question_that_was_sent_late_is_not_followed_too_soon() {
+        // 6762-5.2-2
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, First::Multicast);
+
+        let mut asked = vec![];
+        let mut now = start;
+        while asked.len() < 5 {
+            match schedule.turn(now, false, None) {
+                Turn::Ask => {
+                    now += Duration::from_millis(3);
+                    asked.push(now);
+                    schedule.note_sent(now);
+                }
+                Turn::Wait(due) => now = due,
+                Turn::Rest => unreachable!("an open question always has a next time"),
+            }
+        }
+
+        let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(
+            gaps.windows(2).all(|pair| pair[1] >= 2 * pair[0]),
+            "{gaps:?}"
+        );
     }
 
     #[test]
