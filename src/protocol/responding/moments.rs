@@ -68,4 +68,4 @@ fn in_time(few: &Sorted<(Instant, Answer)>, latest: Instant) -> &[(Instant, Answ
 }
 
 /// So many make way for one another sooner than a tree finds their places.
-const FEW_MAX: usize = 64;
+const FEW_MAX: usize = 256;

@@ -125,7 +125,8 @@ impl Pending {
             if self.list_those_put_off(&due) {
                 continue;
             }
-            for answer in &due {
+            // From the last on, so that few have to make way.
+            for answer in due.iter().rev() {
                 self.take_out(*answer);
             }
             due.sort_unstable();
