@@ -106,6 +106,6 @@ const REVERSE: &str = "1.2.0.192.in-addr.arpa";
 
 /// How late the command may be on a machine with too much to do. Far less than what any two rules
 /// differ by.
-const LATE: Duration = Duration::from_millis(150);
+const LATE: Duration = Duration::from_millis(250);
 /// How much shorter a distance may come out than it was meant to be.
 const EARLY: Duration = Duration::from_millis(50);
