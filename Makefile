@@ -43,7 +43,7 @@ test: need-cargo
 # SEED=n runs the storm of one seed again.
 sim: need-cargo
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) \
-	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --test sim -- --show-output
+	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --all-features --test sim -- --show-output
 
 soak: need-cargo
 	$(CARGO) test $(CARGO_OPTIONS) --profile bench --all-features --test soak --no-run
