@@ -1,5 +1,7 @@
 //! Answers in the order of their moments.
 //!
+//! Read RFC 6762 §6.4 (aggregation) and §7.2 (askers that are not done) first: both move moments.
+//!
 //! Mostly a handful waits, and takes no memory of its own. A service type may have thousands of
 //! instances, though, and whoever asks for it, by thirty bytes, moves all of them: so many stand in
 //! a tree, where none has to make way for another.

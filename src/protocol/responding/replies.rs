@@ -30,8 +30,6 @@ pub(crate) struct Replies {
     due: Deadlines,
     /// The places of those whose host has not said yet all that it knows.
     unfinished: HashMap<SocketAddr, SmallVec<[u32; 1]>>,
-    /// How many were asked for so far.
-    asked: u64,
     /// Answers in all of them.
     answers: usize,
     /// Answers that may wait at one time; a single reply may have more.
@@ -42,8 +40,7 @@ pub(crate) struct Replies {
 /// Answers for one host.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    /// Numbers replies in the order in which they were asked for.
-    number: u64,
+    /// When it was to be sent as it was asked for.
     due: Instant,
     to: SocketAddr,
     answers: Answers,
@@ -58,7 +55,6 @@ impl Replies {
             waiting: Slab::default(),
             due: Deadlines::default(),
             unfinished: HashMap::new(),
-            asked: 0,
             answers: 0,
             answers_max,
             refused: 0,
@@ -76,11 +72,11 @@ impl Replies {
             return;
         }
         self.answers = answers;
-        reply.number = self.asked;
-        self.asked += 1;
         let (due, to) = (reply.due, reply.to);
-        let of_host = self.unfinished.get(&to).map_or(0, SmallVec::len);
-        reply.finished |= of_host == UNFINISHED_MAX;
+        if !reply.finished {
+            let of_host = self.unfinished.get(&to).map_or(0, SmallVec::len);
+            reply.finished = of_host == UNFINISHED_MAX;
+        }
         let finished = reply.finished;
         let place = self.waiting.insert(reply);
         self.due.set(place, due);
@@ -116,14 +112,10 @@ impl Replies {
         }
     }
 
-    /// Takes out the replies to send at `now`, in the order in which they were asked for.
-    pub(crate) fn take_due(&mut self, now: Instant) -> SmallVec<[Reply; 1]> {
-        let mut due = SmallVec::new();
-        while let Some(place) = self.due.pop(now) {
-            due.extend(self.remove(place));
-        }
-        due.sort_unstable_by_key(|reply: &Reply| reply.number);
-        due
+    /// Takes out a reply to send at `now`, if there is one: first the one that is due first.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Reply> {
+        let place = self.due.pop(now)?;
+        self.remove(place)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -153,7 +145,6 @@ impl Replies {
 impl Reply {
     pub(crate) fn new(due: Instant, to: SocketAddr, answers: Answers, finished: bool) -> Self {
         Self {
-            number: 0,
             due,
             to,
             answers,
@@ -204,7 +195,7 @@ mod tests {
     use crate::wire::Ttl;
 
     #[test]
-    fn thousands_of_replies_go_when_they_are_due_in_the_order_in_which_they_were_asked_for() {
+    fn each_of_thousands_of_replies_goes_when_it_is_due() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let answer = an_answer();
@@ -222,10 +213,11 @@ mod tests {
 
         let mut taken = 0;
         while let Some(due) = replies.poll_timeout() {
-            let hosts: Vec<_> = replies.take_due(due).iter().map(|reply| reply.to).collect();
-            assert!(hosts.is_sorted_by_key(SocketAddr::port));
-            assert!(!hosts.is_empty() && replies.take_due(due).is_empty());
-            taken += hosts.len();
+            assert!(replies.pop_due(due - Duration::from_nanos(1)).is_none());
+            while let Some(reply) = replies.pop_due(due) {
+                assert_eq!(reply.due, due);
+                taken += 1;
+            }
         }
         assert_eq!((taken, replies.answers), (5000, 0));
     }
@@ -244,7 +236,7 @@ mod tests {
 
         replies.extend(host(1), at(900));
         replies.note_known(&known, host(2));
-        assert_eq!(replies.take_due(at(450)).len(), 1);
+        assert!(replies.pop_due(at(450)).is_some() && replies.pop_due(at(450)).is_none());
         replies.note_known(&known, host(1));
 
         assert_eq!((replies.poll_timeout(), replies.answers), (None, 0));

@@ -171,7 +171,7 @@ impl Responder {
                 self.note_multicast(&sent, family);
             }
         }
-        for reply in self.replies.take_due(now) {
+        while let Some(reply) = self.replies.pop_due(now) {
             reply.send(link, zone, &mut self.prepared, writer, outbox);
         }
     }
