@@ -59,7 +59,8 @@ models: need-cargo
 UPDATE ?=
 instructions: need-cargo
 	tests/instructions/set-up
-	UPDATE=$(UPDATE) $(CARGO) test $(CARGO_OPTIONS) --release --test instructions
+	UPDATE=$(UPDATE) \
+	    $(CARGO) test $(CARGO_OPTIONS) --profile bench --all-features --test instructions
 
 # Runs all tests; LOG=target/test.log takes what `make test` kept instead. In `CI` a skipped test
 # fails: it shows nothing.

@@ -1,11 +1,13 @@
 //! How many instructions it takes to read, apply and answer messages, compared with what is kept.
 //!
 //! Times on a busy machine say little; instructions are the same from run to run, so that a slip of
-//! a few percent is seen. `make instructions` runs it, in release and with valgrind; `UPDATE=1`
-//! keeps what was counted. The least of several runs counts: by the chance of a process's secret
-//! keys a name may stand beside another in a hash map and be looked at in vain, and a message that
-//! repeats one name repeats that. The rest of what the keys change is 0.2 percent, far below the
-//! five that a count may be off.
+//! a few percent is seen. `make instructions` runs it with valgrind, optimized as the library is in
+//! a program that leaves `lto` as it is; `UPDATE=1` keeps what was counted.
+//!
+//! The least of several runs counts: by the chance of a process's secret keys a name may stand
+//! beside another in a hash map and be looked at in vain, and a message that repeats one name
+//! repeats that. The rest of what the keys change is 0.2 percent, far below the five that a count
+//! may be off.
 //!
 //! - [`work`]: what is counted
 //! - [`many`]: the part of it that counts very many of a kind
@@ -39,7 +41,7 @@ fn the_work_is_what_its_names_say() {
 #[test]
 fn the_work_takes_as_many_instructions_as_is_kept() {
     if cfg!(debug_assertions) {
-        panic!("only a release tells: make instructions");
+        panic!("only an optimized build tells: make instructions");
     }
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions/expected.txt");
     let update = std::env::var("UPDATE").as_deref() == Ok("1");
