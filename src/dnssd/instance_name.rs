@@ -42,8 +42,6 @@ use crate::wire::Name;
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct InstanceName {
     name: Name,
-    /// What the second and third label say.
-    service_type: ServiceType,
 }
 
 impl InstanceName {
@@ -80,7 +78,6 @@ impl InstanceName {
         }
         Ok(Self {
             name: under(service_type.name(), label.as_bytes()),
-            service_type: service_type.without_subtype(),
         })
     }
 
@@ -98,14 +95,12 @@ impl InstanceName {
     pub fn from_name(name: &Name) -> Option<Self> {
         let mut labels = name.labels();
         let label = labels.next()?;
-        let service_type = ServiceType::from_labels(labels.next()?, labels.next()?)?;
+        let (service, transport) = (labels.next()?, labels.next()?);
         labels.next()?; // A domain must follow; which one is its owner's business.
         let rest = name.as_bytes().len() - label.len();
         let roomy = rest + Name::LABEL_BYTES_MAX <= Name::BYTES_MAX;
-        roomy.then(|| Self {
-            name: name.clone(),
-            service_type,
-        })
+        let named = roomy && ServiceType::is_named_by(service, transport);
+        named.then(|| Self { name: name.clone() })
     }
 
     /// Returns the label that people read, unescaped; bytes that are not UTF-8 are replaced.
@@ -123,7 +118,8 @@ impl InstanceName {
     /// Returns the type, without a subtype.
     #[must_use]
     pub fn service_type(&self) -> ServiceType {
-        self.service_type.clone()
+        let service_type = ServiceType::from_name(&after_labels(1, &self.name));
+        service_type.expect("a type follows the label of every instance")
     }
 
     /// Returns the domain: `local.` in all but strange cases.
@@ -150,7 +146,6 @@ impl InstanceName {
         let label = Numbering::Parentheses.next(self.label_bytes());
         Self {
             name: under(&after_labels(1, &self.name), &label),
-            service_type: self.service_type.clone(),
         }
     }
 }

@@ -93,14 +93,11 @@ impl ServiceType {
         Parts::split(&labels).ok().map(|parts| Self::new(&parts))
     }
 
-    /// Reads the two labels that follow those of an instance.
-    pub(crate) fn from_labels(service: &[u8], transport: &[u8]) -> Option<Self> {
+    /// Tells whether two labels name a type, as those do that follow the label of an instance.
+    pub(crate) fn is_named_by(service: &[u8], transport: &[u8]) -> bool {
         // Not a type, but the place where types and domains are listed.
-        if service.eq_ignore_ascii_case(b"_dns-sd") {
-            return None;
-        }
-        let labels = [service, transport];
-        Parts::split(&labels).ok().map(|parts| Self::new(&parts))
+        let listing = service.eq_ignore_ascii_case(b"_dns-sd");
+        !listing && Parts::split(&[service, transport]).is_ok()
     }
 
     /// Returns the type under which the names of all types on the link are listed:

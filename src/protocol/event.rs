@@ -90,7 +90,7 @@ pub struct Sighting {
 ///     Some((*address, instance.port).into())
 /// }
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Instance {
     /// The full name of the instance, in the letters its host gave it.
     pub name: InstanceName,

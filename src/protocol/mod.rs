@@ -13,13 +13,15 @@
 //! - `budgets`: how much of all that may be held
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `name_map`, `chance`: small tools
+//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `digest_map`, `name_map`, `chance`: small
+//!   tools
 
 mod budgets;
 mod cache;
 mod chance;
 mod claiming;
 mod deadlines;
+mod digest_map;
 mod engine;
 mod event;
 mod ledger;

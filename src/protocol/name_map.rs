@@ -3,33 +3,23 @@
 //! Most names on a link are nobody's business here. That is seen by their digests, which the
 //! workers make: a name whose digest is not here is not looked at. One whose digest is here is
 //! compared in full before it counts as found.
-//!
-//! Nothing is ever listed: the digests are another each time that the program runs.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
 
-use smallvec::SmallVec;
-
+use crate::protocol::digest_map::DigestMap;
 use crate::wire::Name;
 use crate::wire::NameKey;
 
 /// A map from names, whatever their case, to something.
 pub(crate) struct NameMap<V> {
-    /// By digest: one name each, but for a rare accident.
-    buckets: HashMap<u64, Bucket<V>, Spread>,
+    by_digest: DigestMap<(Name, V)>,
 }
-
-type Bucket<V> = SmallVec<[(Name, V); 1]>;
 
 impl<V> NameMap<V> {
     #[inline]
     pub(crate) fn get(&self, key: NameKey<'_>) -> Option<&V> {
-        let bucket = self.buckets.get(&key.digest().number())?;
-        let mut alike = bucket.iter();
-        alike.find(|(name, _)| key.is(name)).map(|(_, value)| value)
+        let found = self.by_digest.find(key.digest().number(), is(key));
+        found.map(|(_, value)| value)
     }
 
     /// Tells whether nothing here can be of this name, without looking at it.
@@ -37,22 +27,21 @@ impl<V> NameMap<V> {
     /// Where it is not so, something is, but for an accident that comes once in 2^54 times.
     #[inline]
     pub(crate) fn lacks(&self, key: NameKey<'_>) -> bool {
-        !self.buckets.contains_key(&key.digest().number())
+        self.by_digest.lacks(key.digest().number())
     }
 
     /// Returns what may be kept by this name, without looking at it: nothing is missing, and by a
     /// rare accident there is too much. It is for what does no harm then.
     #[inline]
     pub(crate) fn alike(&self, key: NameKey<'_>) -> impl Iterator<Item = &V> + use<'_, V> {
-        let bucket = self.buckets.get(&key.digest().number());
-        bucket.into_iter().flatten().map(|(_, value)| value)
+        let alike = self.by_digest.with(key.digest().number());
+        alike.map(|(_, value)| value)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: NameKey<'_>) -> Option<&mut V> {
-        let bucket = self.buckets.get_mut(&key.digest().number())?;
-        let mut alike = bucket.iter_mut();
-        alike.find(|(name, _)| key.is(name)).map(|(_, value)| value)
+        let found = self.by_digest.find_mut(key.digest().number(), is(key));
+        found.map(|(_, value)| value)
     }
 
     /// Returns what is kept by `name`, of which `key` is the key, after putting the default there
@@ -61,85 +50,47 @@ impl<V> NameMap<V> {
     where
         V: Default,
     {
-        let bucket = self.buckets.entry(key.digest().number()).or_default();
-        let found = bucket.iter().position(|(held, _)| key.is(held));
-        let at = found.unwrap_or_else(|| {
-            bucket.push((name.clone(), V::default()));
-            bucket.len() - 1
-        });
-        &mut bucket[at].1
+        let make = || (name.clone(), V::default());
+        let digest = key.digest().number();
+        let (_, value) = self.by_digest.find_or_insert(digest, is(key), make);
+        value
     }
 
     /// Keeps something by a name, in the place of what was kept by it before.
     pub(crate) fn insert(&mut self, key: NameKey<'_>, name: &Name, value: V) {
-        let bucket = self.buckets.entry(key.digest().number()).or_default();
-        bucket.retain(|(held, _)| !key.is(held));
-        bucket.push((name.clone(), value));
+        self.remove(key);
+        let digest = key.digest().number();
+        self.by_digest.add(digest, (name.clone(), value));
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.buckets.clear();
+        self.by_digest.clear();
     }
 
     pub(crate) fn remove(&mut self, key: NameKey<'_>) -> Option<V> {
-        let digest = key.digest().number();
-        let bucket = self.buckets.get_mut(&digest)?;
-        let at = bucket.iter().position(|(name, _)| key.is(name))?;
-        let (_, value) = bucket.remove(at);
-        if bucket.is_empty() {
-            self.buckets.remove(&digest);
-        }
-        Some(value)
+        let removed = self.by_digest.remove(key.digest().number(), is(key));
+        removed.map(|(_, value)| value)
     }
 }
 
 impl<V> Default for NameMap<V> {
     fn default() -> Self {
         Self {
-            buckets: HashMap::default(),
+            by_digest: DigestMap::default(),
         }
     }
 }
 
 impl<V> fmt::Debug for NameMap<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NameMap")
-            .field("len", &self.buckets.len())
-            .finish_non_exhaustive()
+        f.debug_tuple("NameMap").field(&self.by_digest).finish()
     }
 }
 
-/// Spreads over a hash map what nobody can choose: digests, which are chance already but for their
-/// top bits, and numbers that we give ourselves.
-pub(crate) type Spread = BuildHasherDefault<Spreading>;
-
-#[derive(Default)]
-pub(crate) struct Spreading(u64);
-
-impl Hasher for Spreading {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        // The golden ratio: an odd number whose multiples lie far apart.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    /// Which of several kinds a number is of counts as much as the number.
-    #[inline]
-    fn write_isize(&mut self, kind: isize) {
-        self.write_u64(u64::from_ne_bytes((kind as i64).to_ne_bytes()));
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// Returns what tells whether something is kept by the name of a key.
+fn is<V>(key: NameKey<'_>) -> impl Fn(&(Name, V)) -> bool {
+    move |(name, _)| key.is(name)
 }
 
 #[cfg(test)]
@@ -159,7 +110,7 @@ mod tests {
         assert_eq!(map.get(name("b.local").key()), None);
         assert_eq!(map.remove(lower.key()), Some(3));
         assert_eq!(map.remove(lower.key()), None);
-        assert!(map.buckets.is_empty(), "no empty bucket stays");
+        assert!(map.lacks(lower.key()));
     }
 
     #[test]
@@ -185,7 +136,7 @@ mod tests {
         );
         *map.or_default(b, &two) += 1;
         assert_eq!(map.remove(b), Some(3));
-        assert!(map.buckets.is_empty());
+        assert!(map.lacks(a));
     }
 
     fn name(text: &str) -> Name {

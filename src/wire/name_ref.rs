@@ -74,9 +74,15 @@ impl<'m> NameRef<'m> {
     /// Copies the name out of the message, case and all.
     #[must_use]
     pub fn to_name(self) -> Name {
+        self.to_name_like(None)
+    }
+
+    /// Copies the name, or takes the one that is `known` if that is spelled the same.
+    pub(crate) fn to_name_like(self, known: Option<&Name>) -> Name {
         let mut bytes = [0; Name::BYTES_MAX];
         let len = self.spell(&mut bytes);
-        Name::from_checked_wire(&bytes[..len])
+        let same = known.filter(|known| known.as_bytes() == &bytes[..len]);
+        same.map_or_else(|| Name::from_checked_wire(&bytes[..len]), Name::clone)
     }
 
     /// Returns the wire form in lower case, the key under which to look a name up.

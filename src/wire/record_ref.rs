@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::wire::digest::NameDigest;
 use crate::wire::index::{Digests, Entry, QUESTION_FIELDS_BYTES, RECORD_FIELDS_BYTES};
+use crate::wire::name::Name;
 use crate::wire::name_key::NameKey;
 use crate::wire::name_ref::NameRef;
 use crate::wire::rdata_ref::RdataRef;
@@ -246,8 +247,14 @@ impl<'m> RecordRef<'m> {
     /// Copies the record out of the message.
     #[must_use]
     pub fn to_record(self) -> Record {
+        self.to_record_of(None)
+    }
+
+    /// Copies the record out of the message; its name is the one that is `known`, if that is
+    /// spelled the same.
+    pub(crate) fn to_record_of(self, known: Option<&Name>) -> Record {
         Record {
-            name: self.name().to_name(),
+            name: self.name().to_name_like(known),
             class: self.class(),
             cache_flush: self.cache_flush(),
             ttl: self.ttl(),

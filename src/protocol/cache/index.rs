@@ -4,12 +4,10 @@
 //! the others. So each record is found by a digest of all that it says. Nobody can aim at digests,
 //! whose secret is drawn at random, and nothing is ever listed in their order.
 
-use std::collections::HashMap;
-
 use smallvec::SmallVec;
 
+use crate::protocol::digest_map::DigestMap;
 use crate::protocol::name_map::NameMap;
-use crate::protocol::name_map::Spread;
 use crate::wire::Name;
 use crate::wire::NameKey;
 use crate::wire::RecordDigest;
@@ -19,11 +17,8 @@ use crate::wire::RecordDigest;
 pub(crate) struct Index {
     /// The places of a name's records, in the order in which they came.
     by_name: NameMap<Places>,
-    by_digest: HashMap<u64, Alike, Spread>,
+    by_digest: DigestMap<u32>,
 }
-
-/// The places of the records that have one digest: one, but for a rare accident.
-type Alike = SmallVec<[u32; 1]>;
 
 /// Most names have no more than these records, which then take no memory of their own.
 type Places = SmallVec<[u32; 4]>;
@@ -42,10 +37,8 @@ impl Index {
     }
 
     /// Returns the places of the records that have this digest.
-    pub(crate) fn with_digest(&self, digest: RecordDigest) -> &[u32] {
-        self.by_digest
-            .get(&digest.number())
-            .map_or(&[], Alike::as_slice)
+    pub(crate) fn with_digest(&self, digest: RecordDigest) -> impl Iterator<Item = u32> {
+        self.by_digest.with(digest.number()).copied()
     }
 
     /// Adds the place of a record that came last.
@@ -57,20 +50,13 @@ impl Index {
         place: u32,
     ) {
         self.by_name.or_default(key, name).push(place);
-        self.by_digest
-            .entry(digest.number())
-            .or_default()
-            .push(place);
+        self.by_digest.add(digest.number(), place);
     }
 
     /// Takes out a place, the `n`th of its name.
     pub(crate) fn remove(&mut self, key: NameKey<'_>, n: usize, digest: RecordDigest, place: u32) {
-        if let Some(alike) = self.by_digest.get_mut(&digest.number()) {
-            alike.retain(|held| *held != place);
-            if alike.is_empty() {
-                self.by_digest.remove(&digest.number());
-            }
-        }
+        self.by_digest
+            .remove(digest.number(), |held| *held == place);
         if let Some(places) = self.by_name.get_mut(key) {
             places.remove(n);
             if places.is_empty() {

@@ -114,7 +114,8 @@ impl Cache {
         self.records.len()
     }
 
-    /// Takes in one record of a response, which was just [sought](Self::seek).
+    /// Takes in one record of a response, which was just [sought](Self::seek). A name that is
+    /// `known` is shared with the record, if it is spelled the same.
     ///
     /// What it flushes is left to [`flush`](Self::flush), when the whole message is in.
     pub(crate) fn apply(
@@ -123,6 +124,7 @@ impl Cache {
         source: IpAddr,
         heard: &RecordRef<'_>,
         sought: Sought,
+        known: Option<&Name>,
         chance: &mut Chance,
     ) -> Applied {
         let key = heard.key();
@@ -135,7 +137,7 @@ impl Cache {
                 return Applied::Refused;
             }
             let jitter = cached::draw_jitter(chance);
-            let record = heard.to_record();
+            let record = heard.to_record_of(known);
             let cached = Cached::new(record, self.arrivals, received, source, jitter);
             return match self.leases.take(cached.bytes()) {
                 Ok(()) => Applied::New(self.insert(key, sought.digest, cached)),
@@ -264,7 +266,7 @@ impl Cache {
     /// Returns the place of a record that says the same.
     pub(crate) fn find_record(&mut self, record: &Record) -> Option<u32> {
         let digest = RecordDigest::of(record, &mut self.rdata);
-        let mut alike = self.index.with_digest(digest).iter().copied();
+        let mut alike = self.index.with_digest(digest);
         alike.find(|place| {
             let held = self.records.get(*place).expect(FILLED);
             held.record().same_record(record)
@@ -406,7 +408,7 @@ impl Cache {
     }
 
     fn place_of(&self, digest: RecordDigest, heard: &RecordRef<'_>) -> Option<u32> {
-        let mut alike = self.index.with_digest(digest).iter().copied();
+        let mut alike = self.index.with_digest(digest);
         alike.find(|place| {
             let held = self.records.get(*place).expect(FILLED).record();
             heard.rdata() == held.rdata && held.class == heard.class() && heard.key().is(&held.name)

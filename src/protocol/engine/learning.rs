@@ -73,14 +73,20 @@ impl Engine {
         let now = self.tools.now;
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
-        let mut applied = state.cache.apply(now, source, heard, sought, chance);
+        let mut apply = |state: &mut LinkState| {
+            let known = state.questions.name(key);
+            let cache = &mut state.cache;
+            cache.apply(now, source, heard, sought, known, chance)
+        };
+        let mut applied = apply(state);
         if applied == Applied::Refused && state.drop_unwanted(now) {
-            applied = state.cache.apply(now, source, heard, sought, chance);
+            applied = apply(state);
         }
         match applied {
             Applied::New(place) | Applied::Rescued(place) => {
                 state.questions.refresh_by(key, record_type, refresh);
-                let record = heard.to_record();
+                let held = state.cache.get(place).expect("it came into this place");
+                let record = held.record().clone();
                 heed.changed.insert((record.name.clone(), record_type));
                 let news = News {
                     place,

@@ -1,11 +1,15 @@
 //! Following the instances of a service type: who is there, and how to reach each of them.
 //!
 //! Read RFC 6763 §4.1 (browsing) and §5 (resolving) first. Nothing here queues events: what was
-//! reported of an instance is kept beside what is true, and the difference is the next event. So a
-//! reader may be as slow as he likes, and loses states in between but never the last one.
+//! reported of an instance is kept beside what is true, as a digest, and the difference is the next
+//! event. So a reader may be as slow as he likes, and loses states in between but never the last
+//! one.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 
 use crate::dnssd::InstanceName;
 use crate::protocol::cache::Cache;
@@ -63,7 +67,8 @@ struct Tracked {
     listed: bool,
     /// The user named it: no pointer shows it, and its SRV record alone says that it is there.
     followed: bool,
-    /// Decides which of several places it is reached at.
+    /// Drawn by chance: decides which of several places it is reached at, and is the secret of the
+    /// digest of what is reported.
     lot: u64,
     /// Where it is reached.
     chosen: Option<Srv>,
@@ -72,11 +77,13 @@ struct Tracked {
     reported: Reported,
 }
 
-#[derive(Debug, PartialEq)]
+/// What a user was told of an instance last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reported {
     Nothing,
     Found,
-    Resolved(Box<Instance>),
+    /// All that this is the digest of.
+    Resolved(u64),
 }
 
 impl Browser {
@@ -247,13 +254,10 @@ impl Browser {
             }
             return (removed, true);
         };
-        match &tracked.reported {
-            Reported::Resolved(before) if **before == instance => (None, true),
-            _ => {
-                tracked.reported = Reported::Resolved(Box::new(instance.clone()));
-                (Some(Event::Resolved(instance)), true)
-            }
-        }
+        let resolved = Reported::Resolved(tracked.digest(&instance));
+        let before = std::mem::replace(&mut tracked.reported, resolved);
+        let event = (before != resolved).then_some(Event::Resolved(instance));
+        (event, true)
     }
 
     fn forget(&mut self, place: u32) {
@@ -271,6 +275,14 @@ impl Browser {
 }
 
 impl Tracked {
+    /// Returns a number for all that is known of it. That what changes keeps its number comes once
+    /// in 2^64 times, and nobody who has not seen the lot can bring it about.
+    fn digest(&self, instance: &Instance) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.lot, instance).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Tells whether the user was told that it is there.
     fn is_known(&self) -> bool {
         match self.reported {

@@ -53,10 +53,7 @@ pub(crate) struct Question {
     pub(crate) asked_unicast: Option<Instant>,
     /// When another host last asked it.
     heard: Option<Instant>,
-    /// Who wants its answers for themselves.
     watchers: Watchers,
-    /// Whose instances are resolved with its answers: a host may have thousands of them.
-    details: Watchers,
     /// Until when it is open without a watcher, if it is.
     until: Option<Instant>,
 }
@@ -111,9 +108,7 @@ impl Questions {
                 self.insert(name, record_type, Schedule::new(start, first), start)
             }
         };
-        self.question_mut(place)
-            .watching(watcher.role)
-            .insert(watcher);
+        self.question_mut(place).watchers.insert(watcher);
     }
 
     /// Sees to it that a question is open until an instant, whoever watches, and returns when it
@@ -155,7 +150,6 @@ impl Questions {
             asked_unicast: None,
             heard: None,
             watchers: Watchers::default(),
-            details: Watchers::default(),
             until: None,
         });
         self.by_name.or_default(key, name).push(place);
@@ -176,7 +170,7 @@ impl Questions {
             return;
         };
         let question = self.question_mut(place);
-        question.watching(watcher.role).remove(watcher);
+        question.watchers.remove(watcher);
         if question.is_watched() {
             return;
         }
@@ -200,6 +194,11 @@ impl Questions {
         held.any(|question| question.is_open_for(record_type))
     }
 
+    /// Returns the name of the questions about it, as it is spelled in them.
+    pub(crate) fn name(&self, key: NameKey<'_>) -> Option<&Name> {
+        self.at(key).next().map(|question| &question.name)
+    }
+
     /// Tells whether anybody here may want such a record, without looking at the name.
     pub(crate) fn may_want(&self, key: NameKey<'_>, record_type: RecordType) -> bool {
         let mut alike = self.by_name.alike(key).flatten();
@@ -212,7 +211,7 @@ impl Questions {
             .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.watchers.iter())
+            .flat_map(|question| question.watchers.for_themselves())
             .collect()
     }
 
@@ -222,7 +221,7 @@ impl Questions {
             .at(key)
             .filter(|question| is_wanted(record_type, question.record_type));
         wanting
-            .flat_map(|question| question.details.iter())
+            .flat_map(|question| question.watchers.details())
             .collect()
     }
 
@@ -425,20 +424,13 @@ impl Question {
     }
 
     fn is_watched(&self) -> bool {
-        !self.watchers.is_empty() || !self.details.is_empty()
-    }
-
-    fn watching(&mut self, role: Role) -> &mut Watchers {
-        match role {
-            Role::Detail(_) => &mut self.details,
-            Role::Pointers | Role::Records => &mut self.watchers,
-        }
+        !self.watchers.is_empty()
     }
 
     /// Tells whether any host may have an answer of its own, whatever one of them says: instances
     /// are pointed to by shared records. RFC 6763 §4.1.
     pub(crate) fn is_for_anybody(&self) -> bool {
-        let mut watchers = self.watchers.iter();
+        let mut watchers = self.watchers.for_themselves();
         watchers.any(|watcher| watcher.role == Role::Pointers)
     }
 }

@@ -54,6 +54,7 @@ pub(crate) fn addresses(cache: &Cache, host: &Name) -> Vec<IpAddr> {
         .collect();
     addresses.sort_unstable();
     addresses.dedup();
+    addresses.shrink_to_fit();
     addresses
 }
 

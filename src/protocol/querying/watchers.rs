@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use crate::protocol::querying::SubscriptionId;
 
-/// Who wants to hear of changes to a question's answers.
+/// Who wants to hear of changes to a question's answers. In order, those who want them for
+/// themselves come first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Watcher {
-    pub(crate) subscription: SubscriptionId,
     pub(crate) role: Role,
+    pub(crate) subscription: SubscriptionId,
 }
 
 /// What the answers are to the one who watches.
@@ -19,10 +20,11 @@ pub(crate) struct Watcher {
 pub(crate) enum Role {
     /// Pointers to instances or types.
     Pointers,
-    /// Part of what resolves the instance that has this number with its browser.
-    Detail(u32),
     /// Records wanted for themselves.
     Records,
+    /// Part of what resolves the instance that has this number with its browser: a host may have
+    /// thousands of them.
+    Detail(u32),
 }
 
 /// All who watch, in ascending order. One alone takes no memory of its own.
@@ -32,7 +34,17 @@ pub(crate) enum Watchers {
     Nobody,
     One(Watcher),
     /// Two at some time, whatever is left of them.
-    Many(BTreeSet<Watcher>),
+    #[allow(
+        clippy::box_collection,
+        reason = "nearly all have one, and pay for no more"
+    )]
+    Many(Box<BTreeSet<Watcher>>),
+}
+
+impl Watcher {
+    fn is_detail(self) -> bool {
+        matches!(self.role, Role::Detail(_))
+    }
 }
 
 impl Watchers {
@@ -40,7 +52,7 @@ impl Watchers {
         match self {
             Self::Nobody => *self = Self::One(watcher),
             Self::One(only) if *only == watcher => {}
-            Self::One(only) => *self = Self::Many([*only, watcher].into()),
+            Self::One(only) => *self = Self::Many(Box::new([*only, watcher].into())),
             Self::Many(all) => {
                 all.insert(watcher);
             }
@@ -66,9 +78,19 @@ impl Watchers {
         let (one, many) = match self {
             Self::Nobody => (None, None),
             Self::One(only) => (Some(*only), None),
-            Self::Many(all) => (None, Some(all)),
+            Self::Many(all) => (None, Some(all.iter())),
         };
         one.into_iter().chain(many.into_iter().flatten().copied())
+    }
+
+    /// Returns those who want the answers for themselves.
+    pub(crate) fn for_themselves(&self) -> impl Iterator<Item = Watcher> + '_ {
+        self.iter().take_while(|watcher| !watcher.is_detail())
+    }
+
+    /// Returns those whose instances are resolved with the answers.
+    pub(crate) fn details(&self) -> impl Iterator<Item = Watcher> + '_ {
+        self.iter().skip_while(|watcher| !watcher.is_detail())
     }
 }
 
@@ -78,10 +100,7 @@ mod tests {
 
     #[test]
     fn each_is_in_it_once_and_they_come_in_order() {
-        let watcher = |number| Watcher {
-            subscription: SubscriptionId(7),
-            role: Role::Detail(number),
-        };
+        let watcher = |number| watcher(Role::Detail(number));
         let mut watchers = Watchers::default();
         assert!(watchers.is_empty());
 
@@ -101,5 +120,31 @@ mod tests {
         assert!(!watchers.is_empty());
         watchers.remove(&watcher(1));
         assert!(watchers.is_empty());
+    }
+
+    #[test]
+    fn those_who_want_the_answers_for_themselves_are_told_from_those_who_resolve() {
+        let (shown, held) = (Role::Pointers, Role::Records);
+        let mut watchers = Watchers::default();
+        for role in [Role::Detail(0), held, Role::Detail(u32::MAX), shown] {
+            watchers.insert(watcher(role));
+        }
+
+        assert!(watchers.for_themselves().eq([shown, held].map(watcher)));
+        let details = [0, u32::MAX].map(Role::Detail);
+        assert!(watchers.details().eq(details.map(watcher)));
+        assert_eq!(Watchers::One(watcher(held)).details().count(), 0);
+    }
+
+    #[test]
+    fn a_question_pays_for_one_who_watches() {
+        assert_eq!(size_of::<Watchers>(), size_of::<Watcher>());
+    }
+
+    fn watcher(role: Role) -> Watcher {
+        Watcher {
+            role,
+            subscription: SubscriptionId(7),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::protocol::name_map::Spread;
+use crate::protocol::digest_map::Spread;
 use crate::protocol::responding::moments::Moments;
 use crate::protocol::zone::Answer;
 use crate::protocol::zone::Answers;
