@@ -74,7 +74,10 @@ impl Engine {
         let (source, chance) = (arrival.source.ip(), &mut self.tools.chance);
         let refresh = now + heard.ttl().as_duration() * 4 / 5;
         let mut apply = |state: &mut LinkState| {
-            let known = state.questions.name(key);
+            let known = match sought.place {
+                None => state.questions.name_alike(key),
+                Some(_) => None,
+            };
             let cache = &mut state.cache;
             cache.apply(now, source, heard, sought, known, chance)
         };

@@ -194,9 +194,11 @@ impl Questions {
         held.any(|question| question.is_open_for(record_type))
     }
 
-    /// Returns the name of the questions about it, as it is spelled in them.
-    pub(crate) fn name(&self, key: NameKey<'_>) -> Option<&Name> {
-        self.at(key).next().map(|question| &question.name)
+    /// Returns the name of the questions about it, as it is spelled in them; by a rare accident
+    /// another name, since it is not looked at.
+    pub(crate) fn name_alike(&self, key: NameKey<'_>) -> Option<&Name> {
+        let place = self.by_name.alike(key).flatten().next()?;
+        Some(&self.get(*place).name)
     }
 
     /// Tells whether anybody here may want such a record, without looking at the name.
