@@ -160,7 +160,8 @@ impl TokenBucket {
     /// Takes `n` tokens, and waits for them if it must.
     ///
     /// Who waits has a place: tokens are set aside in the order of the calls, and whoever checks
-    /// meanwhile finds them gone. If `stop` ends the wait they are put back.
+    /// meanwhile finds them gone. If `stop` ends the wait they are put back, unless somebody came
+    /// to wait behind: his time counts on them, and they lapse.
     ///
     /// # Errors
     ///
@@ -168,9 +169,9 @@ impl TokenBucket {
     /// come only after the deadline of `stop`, or never;
     /// [`Stopped`](AcquireTokensError::Stopped) if it is stopped before they come.
     pub fn acquire(&self, n: u32, stop: &Stop) -> Result<(), AcquireTokensError> {
-        let due = self.set_aside(n, stop.deadline())?;
+        let place = self.set_aside(n, stop.deadline())?;
         loop {
-            let wait = due.saturating_duration_since(Instant::now());
+            let wait = place.due.saturating_duration_since(Instant::now());
             if wait.is_zero() {
                 return Ok(());
             }
@@ -178,7 +179,7 @@ impl TokenBucket {
             let Some(reason) = stop.reason().filter(|_| ended) else {
                 continue;
             };
-            if self.put_back(n, due) {
+            if self.put_back(n, place) {
                 return Err(AcquireTokensError::Stopped(reason));
             }
         }
@@ -219,7 +220,7 @@ impl TokenBucket {
 
     /// Takes `n` tokens that may come later, and returns when they come; nothing is taken if that
     /// is after `deadline`.
-    fn set_aside(&self, n: u32, deadline: Option<Instant>) -> Result<Instant, Throttled> {
+    fn set_aside(&self, n: u32, deadline: Option<Instant>) -> Result<Place, Throttled> {
         let now = Instant::now();
         let latest = deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(now)
@@ -241,21 +242,27 @@ impl TokenBucket {
                 .full
                 .compare_exchange_weak(full, after, Relaxed, Relaxed)
             {
-                Ok(_) => return Ok(due),
+                Ok(_) => return Ok(Place { due, full: after }),
                 Err(seen) => full = seen,
             }
         }
     }
 
-    /// Puts back what was set aside for `due`, unless that has come.
-    fn put_back(&self, n: u32, due: Instant) -> bool {
+    /// Gives up what was set aside for `place`, and puts it back unless somebody stands behind;
+    /// returns `false`, with nothing done, if its time has come.
+    fn put_back(&self, n: u32, place: Place) -> bool {
         let ahead = self.pace.ahead(n);
         loop {
             // Read before the clock: if the exchange succeeds, nothing was taken since then, so
             // nobody was granted at a time for which these tokens had counted as used up.
             let full = self.full.load(Relaxed);
-            if Instant::now() >= due {
+            if Instant::now() >= place.due {
                 return false;
+            }
+            if full != place.full {
+                // Who stands behind comes when he was told: put back, these would let another come
+                // at that very time.
+                return true;
             }
             let after = full.saturating_sub(ahead);
             if self
@@ -356,6 +363,15 @@ impl fmt::Display for AcquireTokensError {
 }
 
 impl error::Error for AcquireTokensError {}
+
+/// Tokens that were set aside for one who waits.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// When they come.
+    due: Instant,
+    /// When the bucket is full again after them.
+    full: u64,
+}
 
 /// A quota in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -576,6 +592,23 @@ mod tests {
             assert_eq!(waiter.join().unwrap(), Err(stopped));
         });
         assert_eq!(bucket.check_at(start, 1), Ok(()));
+    }
+
+    #[test]
+    fn who_gives_up_makes_nobody_come_at_the_time_of_one_who_stands_behind_him() {
+        let start = Instant::now();
+        let bucket = TokenBucket::new(Quota::every(HOUR), start);
+        assert_eq!(bucket.check_at(start, 1), Ok(()));
+        let first = bucket.set_aside(1, None).unwrap();
+        let second = bucket.set_aside(1, None).unwrap();
+
+        assert!(bucket.put_back(1, first));
+        let third = bucket.set_aside(1, None).unwrap();
+        assert!(bucket.put_back(1, third));
+        let fourth = bucket.set_aside(1, None).unwrap();
+
+        let due = [first, second, third, fourth].map(|place| place.due);
+        assert_eq!(due, [1, 2, 3, 3].map(|hours| start + hours * HOUR));
     }
 
     proptest! {
