@@ -391,6 +391,17 @@ fn a_pool_that_does_not_fit_is_not_started_at_all() {
     tasks.spawn("other", |_| ()).unwrap();
 }
 
+#[test]
+fn a_kind_that_no_thread_can_be_named_after_is_an_error() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+
+    let refused = tasks.spawn("zero\0byte", |_| ()).unwrap_err();
+
+    assert!(matches!(refused, SpawnError::System(_)), "{refused:?}");
+    tasks.join(soon()).unwrap();
+}
+
 /// A thread-local that takes its time to go.
 struct Slow;
 
