@@ -402,6 +402,43 @@ fn a_kind_that_no_thread_can_be_named_after_is_an_error() {
     tasks.join(soon()).unwrap();
 }
 
+#[test]
+fn whoever_keeps_the_log_may_look_at_the_tasks_that_it_tells_of() {
+    let _alone = alone();
+    log::set_logger(&NOSY).expect("no other test keeps a log");
+    log::set_max_level(log::LevelFilter::Error);
+    let tasks = Arc::new(Tasks::new(&Stop::new()));
+    *NOSY.0.lock().unwrap() = Some(Arc::clone(&tasks));
+    tasks.spawn("lookup", |_| Err("no route")).unwrap();
+
+    let (told, joined) = mpsc::channel();
+    let joiner = Arc::clone(&tasks);
+    thread::spawn(move || told.send(joiner.join(soon())));
+    let left = joined.recv_timeout(Duration::from_secs(20));
+
+    let left = left.expect("nobody waits for itself").unwrap_err();
+    assert_eq!(left.failed[0].text, "no route");
+    *NOSY.0.lock().unwrap() = None;
+}
+
+/// A log that shows with each line who is at work.
+struct Nosy(Mutex<Option<Arc<Tasks>>>);
+
+static NOSY: Nosy = Nosy(Mutex::new(None));
+
+impl log::Log for Nosy {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, _: &log::Record<'_>) {
+        let tasks = self.0.lock().unwrap().clone();
+        drop(tasks.map(|tasks| tasks.live()));
+    }
+
+    fn flush(&self) {}
+}
+
 /// A thread-local that takes its time to go.
 struct Slow;
 
