@@ -284,7 +284,7 @@ impl Watch {
         );
         let was = self.threads_many;
         self.threads_many = if was {
-            over > most / 5 * 4
+            over > most - most.div_ceil(5)
         } else {
             over > most
         };
@@ -416,6 +416,20 @@ mod tests {
         });
 
         assert_eq!(warned, [0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn of_few_threads_too_four_fifths_end_the_warning() {
+        let mut watched = Watched::new(Thresholds {
+            threads_over: 4,
+            ..Thresholds::default()
+        });
+        let warned = [12, 11, 12, 10, 12].map(|threads| {
+            watched.sight.process.threads = threads;
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [1, 0, 0, 0, 1]);
     }
 
     #[test]
