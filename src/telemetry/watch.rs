@@ -228,7 +228,8 @@ impl Watch {
         if now < self.next {
             return Vec::new();
         }
-        self.next = now + self.thresholds.every;
+        // A time too long for the clock is one that nobody waits for.
+        self.next = now.checked_add(self.thresholds.every).unwrap_or(now + YEAR);
         let mut warnings = Vec::new();
         warnings.extend(self.look_at_descriptors(&sight.process));
         warnings.extend(self.look_at_threads(sight.process.threads));
@@ -386,6 +387,8 @@ impl Collect for Raised {
     }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 const WARNINGS: Metric = Metric::counter("beacon_warnings_total", "Warnings raised.");
 
 #[cfg(test)]
@@ -430,6 +433,19 @@ mod tests {
         });
 
         assert_eq!(warned, [1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_watch_that_is_to_look_once_a_lifetime_looks_once() {
+        let mut watched = Watched::new(Thresholds {
+            every: Duration::MAX,
+            ..Thresholds::default()
+        });
+        let first = watched.watch.poll_timeout();
+        watched.sight.process.descriptors = 100;
+
+        assert_eq!(watched.look().len(), 1);
+        assert!(watched.watch.poll_timeout() > first);
     }
 
     #[test]
