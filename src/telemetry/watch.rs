@@ -313,11 +313,11 @@ impl Watch {
         let mut warnings = Vec::new();
         // What is not shown any more is forgotten, so that this stays as small as the trees.
         let before = std::mem::take(&mut self.denied);
-        for (budget, usage) in with_paths(budgets) {
+        for (budget, (total, load)) in by_path(budgets) {
             let (counted, refused) = before.get(&budget).copied().unwrap_or_default();
-            let denied = usage.denied.saturating_sub(counted);
-            let refuses = denied > 0 || refused && usage.load() >= self.thresholds.budget_low;
-            self.denied.insert(budget.clone(), (usage.denied, refuses));
+            let denied = total.saturating_sub(counted);
+            let refuses = denied > 0 || refused && load >= self.thresholds.budget_low;
+            self.denied.insert(budget.clone(), (total, refuses));
             if denied > 0 && !refused {
                 warnings.push(Warning::Refusing { budget, denied });
             }
@@ -349,6 +349,18 @@ impl fmt::Display for Warning {
             }
         }
     }
+}
+
+/// Returns for each path how many requests were refused there and how loaded it is: budgets of one
+/// path are one, as loaded as the most loaded of them.
+fn by_path(budgets: &[Usage]) -> BTreeMap<String, (u64, f64)> {
+    let mut figures = BTreeMap::new();
+    for (path, usage) in with_paths(budgets) {
+        let (denied, load) = figures.entry(path).or_insert((0_u64, 0.0_f64));
+        *denied = denied.saturating_add(usage.denied);
+        *load = load.max(usage.load());
+    }
+    figures
 }
 
 /// How often each kind of warning was raised.
@@ -446,6 +458,21 @@ mod tests {
 
         assert_eq!(watched.look().len(), 1);
         assert!(watched.watch.poll_timeout() > first);
+    }
+
+    #[test]
+    fn budgets_of_one_name_are_one_that_warns_once() {
+        let all = Budget::root("all", Limit::Unlimited);
+        let clients = [(); 2].map(|()| all.child("client", Limit::At(1)));
+        let _held = clients[0].try_lease(1).unwrap();
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [true, false, true].map(|asks| {
+            let refused = asks && clients[0].try_lease(1).is_err();
+            watched.sight.budgets = all.tree();
+            (refused, watched.look().len())
+        });
+
+        assert_eq!(warned, [(true, 1), (false, 0), (true, 0)]);
     }
 
     #[test]
