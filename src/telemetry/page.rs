@@ -8,8 +8,9 @@ use crate::telemetry::metric::Metric;
 
 /// Where a collector puts its figures.
 ///
-/// What several collectors say of one metric stands together. The same metric with the same labels
-/// is there once, with the last value.
+/// What several collectors say of one metric stands together. The same metric with the same labels,
+/// in whatever order they are given, is there once, with the last value. Labels are shown in the
+/// order of their names.
 ///
 /// # Examples
 ///
@@ -37,8 +38,8 @@ pub(crate) struct Family {
     pub(crate) samples: BTreeMap<Labels, Sample>,
 }
 
-/// Names and values, in the order in which they were given.
-pub(crate) type Labels = Vec<(String, String)>;
+/// Names and values.
+pub(crate) type Labels = BTreeMap<String, String>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sample {
@@ -269,6 +270,20 @@ mod tests {
         let family = page.families().next().unwrap();
         let samples: Vec<_> = family.samples.values().collect();
         assert_eq!(samples, [&Sample::Level(2.0)]);
+    }
+
+    #[test]
+    fn labels_are_the_same_in_every_order_and_each_is_there_once() {
+        const ROOMS: Metric = Metric::gauge("rooms", "Rooms.");
+        let mut page = Page::default();
+
+        page.gauge(&ROOMS, &[("on", "1"), ("at", "2")], 1.0);
+        page.gauge(&ROOMS, &[("at", "2"), ("on", "1")], 2.0);
+        page.gauge(&ROOMS, &[("a-t", "3"), ("on", "1"), ("a_t", "4")], 3.0);
+
+        let lines = "rooms{a_t=\"4\",on=\"1\"} 3\nrooms{at=\"2\",on=\"1\"} 2\n";
+        let text = page.prometheus();
+        assert!(text.ends_with(&format!("gauge\n{lines}")), "{text}");
     }
 
     #[test]
