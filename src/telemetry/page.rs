@@ -153,7 +153,7 @@ impl Page {
         }
         let labels = labels
             .iter()
-            .map(|(name, value)| (label_name(name), (*value).to_owned()));
+            .map(|(name, value)| (label_name(name, metric.kind()), (*value).to_owned()));
         family.samples.insert(labels.collect(), sample);
     }
 }
@@ -188,8 +188,12 @@ fn powers(buckets: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
-/// Returns a name that a label may have: whatever it may not hold becomes `_`.
-fn label_name(name: &str) -> String {
+/// Returns a name that a label may have: whatever it may not hold becomes `_`, and `le`, by which a
+/// histogram tells its buckets apart, becomes `le_` there.
+fn label_name(name: &str, kind: Kind) -> String {
+    if kind == Kind::Histogram && name == "le" {
+        return "le_".to_owned();
+    }
     let fits =
         |at: usize, c: char| c.is_ascii_alphabetic() || c == '_' || (at > 0 && c.is_ascii_digit());
     let characters = name.chars().enumerate();
@@ -287,9 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn no_label_of_a_histogram_is_taken_for_the_end_of_a_bucket() {
+        let mut page = Page::default();
+
+        page.histogram(&WAITS, &[("le", "5")], &Histogram::new(), 1.0);
+
+        let line = "waits_seconds_bucket{le_=\"5\",le=\"+Inf\"} 0\n";
+        assert!(page.prometheus().contains(line), "{}", page.prometheus());
+    }
+
+    #[test]
     fn a_label_whose_name_does_not_fit_is_written_with_underscores() {
-        assert_eq!(label_name("per-link"), "per_link");
-        assert_eq!(label_name("5"), "_");
-        assert_eq!(label_name(""), "_");
+        assert_eq!(label_name("per-link", Kind::Gauge), "per_link");
+        assert_eq!(label_name("5", Kind::Gauge), "_");
+        assert_eq!(label_name("", Kind::Gauge), "_");
     }
 }
