@@ -349,7 +349,7 @@ impl Registered {
             match catch_unwind(AssertUnwindSafe(|| (self.run)(deadline))) {
                 Ok(None) => StepEnd::Done,
                 Ok(Some(failure)) => StepEnd::Failed(failure),
-                Err(panic) => StepEnd::Panicked(panic_text(&*panic)),
+                Err(panic) => StepEnd::Panicked(panic_text(panic)),
             }
         };
         let step = Step {
@@ -434,6 +434,23 @@ mod tests {
         assert_eq!(ends, [panicked, failed, StepEnd::Done]);
         assert_eq!(ran.try_iter().collect::<Vec<_>>(), ["last"]);
         assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn what_a_panic_leaves_may_panic_too_and_the_rest_still_runs() {
+        let (mut shutdown, ran, told) = set(WITHIN);
+        note(&mut shutdown, Phase::Close, "last", &told);
+        shutdown.on(Phase::Join, "panics twice", |_| {
+            if true {
+                std::panic::panic_any(Bomb);
+            }
+        });
+
+        let report = shutdown.run();
+
+        let panicked = StepEnd::Panicked("something that is no text".to_owned());
+        assert_eq!(report.steps[0].ended, panicked);
+        assert_eq!(ran.try_iter().collect::<Vec<_>>(), ["last"]);
     }
 
     #[test]
@@ -542,6 +559,14 @@ mod tests {
     }
 
     const WITHIN: Duration = Duration::from_secs(60);
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "once more");
+        }
+    }
 
     fn set(within: Duration) -> (Shutdown, Receiver<&'static str>, Sender<&'static str>) {
         let (told, ran) = mpsc::channel();

@@ -355,7 +355,7 @@ impl Reporter {
                 Attempt::Failed
             }
             Err(panic) => {
-                self.roll.note_failure(self.id, panic_text(&*panic), true);
+                self.roll.note_failure(self.id, panic_text(panic), true);
                 Attempt::Panicked
             }
         }
