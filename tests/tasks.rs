@@ -405,8 +405,7 @@ fn a_kind_that_no_thread_can_be_named_after_is_an_error() {
 #[test]
 fn whoever_keeps_the_log_may_look_at_the_tasks_that_it_tells_of() {
     let _alone = alone();
-    log::set_logger(&NOSY).expect("no other test keeps a log");
-    log::set_max_level(log::LevelFilter::Error);
+    keep_log();
     let tasks = Arc::new(Tasks::new(&Stop::new()));
     *NOSY.0.lock().unwrap() = Some(Arc::clone(&tasks));
     tasks.spawn("lookup", |_| Err("no route")).unwrap();
@@ -421,19 +420,40 @@ fn whoever_keeps_the_log_may_look_at_the_tasks_that_it_tells_of() {
     *NOSY.0.lock().unwrap() = None;
 }
 
-/// A log that shows with each line who is at work.
+#[test]
+fn a_log_that_panics_keeps_no_task_among_the_living() {
+    let _alone = alone();
+    keep_log();
+    let tasks = Tasks::new(&Stop::new());
+    tasks.spawn("lookup", |_| Err("break the log")).unwrap();
+
+    let left = tasks.join(soon()).unwrap_err();
+
+    assert!(left.still.is_empty(), "{left}");
+    assert_eq!(left.failed[0].text, "break the log");
+}
+
+/// A log that shows with each line who is at work, and breaks if it is told to.
 struct Nosy(Mutex<Option<Arc<Tasks>>>);
 
 static NOSY: Nosy = Nosy(Mutex::new(None));
+
+fn keep_log() {
+    // The second to call finds it kept.
+    if log::set_logger(&NOSY).is_ok() {
+        log::set_max_level(log::LevelFilter::Error);
+    }
+}
 
 impl log::Log for Nosy {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
 
-    fn log(&self, _: &log::Record<'_>) {
+    fn log(&self, record: &log::Record<'_>) {
         let tasks = self.0.lock().unwrap().clone();
         drop(tasks.map(|tasks| tasks.live()));
+        assert!(!record.args().to_string().contains("break the log"));
     }
 
     fn flush(&self) {}
