@@ -16,6 +16,8 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use beacon::lifecycle::Phase;
+use beacon::lifecycle::Shutdown;
 use beacon::lifecycle::SpawnError;
 use beacon::lifecycle::Tally;
 use beacon::lifecycle::Tasks;
@@ -433,6 +435,20 @@ fn a_log_that_panics_keeps_no_task_among_the_living() {
     assert_eq!(left.failed[0].text, "break the log");
 }
 
+#[test]
+fn a_log_that_panics_keeps_no_step_of_a_shutdown_from_running() {
+    let _alone = alone();
+    keep_log();
+    let (told, ran) = mpsc::channel();
+    let mut shutdown = Shutdown::new(Duration::from_secs(10));
+    shutdown.on(Phase::Close, "last", move |_| told.send(()));
+    shutdown.on(Phase::Refuse, "break the log", |_| {});
+
+    let report = shutdown.run();
+
+    assert!(report.is_clean() && ran.try_recv().is_ok(), "{report}");
+}
+
 /// A log that shows with each line who is at work, and breaks if it is told to.
 struct Nosy(Mutex<Option<Arc<Tasks>>>);
 
@@ -441,7 +457,7 @@ static NOSY: Nosy = Nosy(Mutex::new(None));
 fn keep_log() {
     // The second to call finds it kept.
     if log::set_logger(&NOSY).is_ok() {
-        log::set_max_level(log::LevelFilter::Error);
+        log::set_max_level(log::LevelFilter::Debug);
     }
 }
 

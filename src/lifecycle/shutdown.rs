@@ -359,7 +359,8 @@ impl Registered {
             late: Instant::now() > deadline,
             ended,
         };
-        log::debug!("shutdown: {step}");
+        // Nor does a log that panics keep the rest from running.
+        let _ = catch_unwind(AssertUnwindSafe(|| log::debug!("shutdown: {step}")));
         step
     }
 }
