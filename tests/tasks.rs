@@ -449,6 +449,27 @@ fn a_log_that_panics_keeps_no_step_of_a_shutdown_from_running() {
     assert!(report.is_clean() && ran.try_recv().is_ok(), "{report}");
 }
 
+#[test]
+fn no_pause_is_shorter_than_the_first_whatever_the_longest_is() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+    let (told, begun) = mpsc::channel();
+    let (first, longest) = (Duration::from_millis(20), Duration::from_millis(1));
+    tasks
+        .spawn_restarting("source", first..=longest, move |_| {
+            told.send(Instant::now()).unwrap();
+            Err("no link")
+        })
+        .unwrap();
+
+    let begun: Vec<_> = begun.iter().take(3).collect();
+    tasks.stop(Reason::Requested);
+    let _failed = tasks.join(soon());
+
+    let mut pauses = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses.all(|pause| pause >= first), "{begun:?}");
+}
+
 /// A log that shows with each line who is at work, and breaks if it is told to.
 struct Nosy(Mutex<Option<Arc<Tasks>>>);
 

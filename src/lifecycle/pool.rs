@@ -56,8 +56,9 @@ impl Tasks {
     }
 
     /// Does `work` for as long as the set lasts: when it fails or panics it is reported and begun
-    /// again, after a pause that doubles from `pauses.start()` up to `pauses.end()`. Work that
-    /// lasted as long as the longest pause before it failed is begun again after the shortest.
+    /// again, after a pause that doubles from `pauses.start()` up to `pauses.end()`, which counts
+    /// as no less; one below a millisecond counts as one. Work that lasted as long as the longest
+    /// pause before it failed is begun again after the shortest.
     ///
     /// # Errors
     ///
@@ -70,6 +71,7 @@ impl Tasks {
     ) -> Result<TaskId, SpawnError> {
         let (first, longest) = pauses.into_inner();
         let first = first.max(INTERVAL_MIN);
+        let longest = longest.max(first);
         self.start(
             kind,
             Term::Standing,
