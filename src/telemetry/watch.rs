@@ -128,14 +128,15 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Looks at this process, at these sets of tasks and at the trees below these budgets.
+    /// Looks at this process, at these sets of tasks and at the trees below these budgets. Of a
+    /// process that has no descriptor left it [counts](Process::count) what can be counted.
     ///
     /// # Errors
     ///
-    /// Those of [`Process::read`].
+    /// Those of [`Process::count`].
     pub fn take(tasks: &[&Tasks], budgets: &[&Budget]) -> io::Result<Self> {
         Ok(Self {
-            process: Process.read()?,
+            process: Process.read().or_else(|_| Process.count())?,
             tasks: tasks.iter().flat_map(|tasks| tasks.live()).collect(),
             budgets: budgets.iter().flat_map(|budget| budget.tree()).collect(),
         })
