@@ -4,7 +4,6 @@
 //! again after it was well below. Nothing here looks by itself: whoever has a timer calls.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -92,7 +91,9 @@ pub struct Watch {
     next: Instant,
     descriptors_high: bool,
     threads_many: bool,
-    old: BTreeSet<(TaskId, String)>,
+    /// How many tasks had run for too long at the last look, by number and name: those of several
+    /// sets may share both.
+    old: BTreeMap<(TaskId, String), usize>,
     /// For each budget how often it had refused at the last look, and whether it does.
     denied: BTreeMap<String, (u64, bool)>,
     latencies: Vec<Judge>,
@@ -202,7 +203,7 @@ impl Watch {
             next: now,
             descriptors_high: false,
             threads_many: false,
-            old: BTreeSet::new(),
+            old: BTreeMap::new(),
             denied: BTreeMap::new(),
             latencies: Vec::new(),
             slow: Vec::new(),
@@ -297,12 +298,17 @@ impl Watch {
     fn look_at_tasks(&mut self, tasks: &[Task]) -> Vec<Warning> {
         let is_old =
             |task: &&Task| task.term == Term::Passing && task.age > self.thresholds.task_age;
-        let old: Vec<_> = tasks.iter().filter(is_old).collect();
-        let key = |task: &Task| (task.id, task.name.clone());
-        let before = std::mem::take(&mut self.old);
-        self.old = old.iter().map(|task| key(task)).collect();
-        let grown = old.into_iter().filter(|task| !before.contains(&key(task)));
-        grown.cloned().map(Warning::TaskOld).collect()
+        let mut before = std::mem::take(&mut self.old);
+        let mut warnings = Vec::new();
+        for task in tasks.iter().filter(is_old) {
+            let key = (task.id, task.name.clone());
+            match before.get_mut(&key) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => warnings.push(Warning::TaskOld(task.clone())),
+            }
+            *self.old.entry(key).or_default() += 1;
+        }
+        warnings
     }
 
     fn look_at_latencies(&mut self) {
@@ -512,6 +518,24 @@ mod tests {
             again,
         ];
         assert_eq!(sights, wanted);
+    }
+
+    #[test]
+    fn tasks_of_two_sets_that_are_called_alike_warn_each_by_itself() {
+        let sets = [(); 2].map(|()| Tasks::new(&Stop::new()));
+        for set in &sets {
+            set.spawn("lookup", sleep).unwrap();
+        }
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [[601, 1], [601, 601], [601, 601], [1, 601]].map(|ages| {
+            watched.sight.tasks = sets.iter().flat_map(Tasks::live).collect();
+            for (task, age) in watched.sight.tasks.iter_mut().zip(ages) {
+                task.age = Duration::from_secs(age);
+            }
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [1, 1, 0, 0]);
     }
 
     #[test]
