@@ -188,7 +188,8 @@ impl TokenBucket {
     /// Gives `n` tokens back: those of something that was allowed and then not done.
     ///
     /// The bucket never holds more than its burst, so tokens that would have come back by
-    /// themselves meanwhile are not there twice.
+    /// themselves meanwhile are not there twice. Who waits in [`acquire`](Self::acquire) comes no
+    /// sooner for it: while somebody does, they are there for others from his time on, beside his.
     pub fn refund(&self, n: u32) {
         let ahead = self.pace.ahead(n);
         let refunded = |full: u64| Some(full.saturating_sub(ahead));

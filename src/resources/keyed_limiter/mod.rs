@@ -74,7 +74,12 @@ pub struct KeyedLimiter<K> {
 impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     /// Makes a table for `capacity` keys, with a seed of its own by chance.
     ///
-    /// Each key gets `quota`. No instant that is passed in later should be before `origin`.
+    /// Each key gets `quota`. No instant that is passed in later should be before `origin`. All
+    /// places are made at once.
+    ///
+    /// # Panics
+    ///
+    /// If so many places are more than can be addressed.
     #[must_use]
     pub fn new(capacity: usize, quota: Quota, origin: Instant) -> Self {
         let pace = Pace::of(quota);
