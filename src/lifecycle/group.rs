@@ -46,6 +46,9 @@ use crate::stop::Wake;
 ///
 /// It holds one thread, which sleeps until the child ends.
 ///
+/// **Nobody else may reap the child**, neither a wait for any child nor the kernel, which does so
+/// where SIGCHLD is ignored: its id, and with it the group's, may be given to others then.
+///
 /// # Examples
 ///
 /// ```
@@ -221,7 +224,9 @@ impl Group {
     /// # Errors
     ///
     /// [`TimedOut`](io::ErrorKind::TimedOut) when something of the group cannot be killed: it
-    /// belongs to another user, or hangs in the kernel. The group can be stopped again then.
+    /// belongs to another user, or hangs in the kernel; also when this process has no descriptor
+    /// left to look with. The group can be stopped again then. And those of
+    /// [`try_wait`](Self::try_wait).
     pub fn stop(&mut self, grace: Duration) -> io::Result<Ended> {
         if let Some(ended) = self.ended {
             return Ok(ended);

@@ -87,6 +87,8 @@ impl Shutdown {
 
     /// Registers a step. It is given the deadline that all steps share; one that begins after the
     /// deadline should do what it can without waiting.
+    ///
+    /// Nobody can end a step that does not heed its deadline: the rest waits for it.
     pub fn on<O: Outcome>(
         &mut self,
         phase: Phase,
