@@ -192,7 +192,8 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     }
 
     /// Returns the `n` keys that were checked most often since each came into the table, and how
-    /// often, the most often first. It looks at the whole table, and allocates the list.
+    /// often, the most often first; of those checked equally often chance decides who comes first,
+    /// and who is left out. It looks at the whole table, and allocates the list.
     #[must_use]
     pub fn heaviest(&self, n: usize) -> Vec<(K, u64)> {
         let mut heaviest = Vec::with_capacity(n.min(self.places()) + 1);
