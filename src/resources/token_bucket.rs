@@ -32,7 +32,8 @@ use crate::stop::Stop;
 /// takes no lock.
 ///
 /// Times are counted in nanoseconds from an origin and last for 584 years; beyond that the bucket
-/// grants nothing. An instant before the origin counts as the origin.
+/// grants nothing. An interval of more than 146 years counts as so many, and an instant before the
+/// origin as the origin.
 ///
 /// # Examples
 ///
@@ -386,6 +387,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn of(quota: Quota) -> Self {
         let interval = u64::try_from(quota.interval().as_nanos()).unwrap_or(u64::MAX);
+        let interval = interval.min(INTERVAL_MAX);
         Self {
             interval,
             burst: interval.saturating_mul(u64::from(quota.burst_size())),
@@ -425,6 +427,10 @@ pub(crate) fn nanoseconds_between(origin: Instant, instant: Instant) -> u64 {
 pub(crate) fn nanoseconds(span: Duration) -> u64 {
     span.as_secs().min(SECONDS_MAX) * 1_000_000_000 + u64::from(span.subsec_nanos())
 }
+
+/// The longest interval, in nanoseconds: 146 years. A few of them lie within all time, so that what
+/// is once for ever is granted once.
+const INTERVAL_MAX: u64 = u64::MAX / 4;
 
 /// The most seconds whose nanoseconds can be counted, and one more second's: 584 years.
 const SECONDS_MAX: u64 = u64::MAX / 1_000_000_000 - 1;
@@ -531,20 +537,20 @@ mod tests {
     }
 
     #[test]
-    fn spans_beyond_what_can_be_counted_grant_too_few_and_not_too_many() {
+    fn an_interval_beyond_all_time_grants_its_burst_and_nothing_for_a_century() {
         let start = Instant::now();
-        let ages = TokenBucket::new(Quota::every(Duration::MAX).burst(3), start);
-        assert!(ages.check_at(start, 1).is_err());
-        assert_eq!(
-            ages.available_at(start),
-            1,
-            "of which the end of time is short"
-        );
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        for interval in [2 * century, 3 * century, Duration::MAX] {
+            let bucket = TokenBucket::new(Quota::every(interval).burst(3), start);
 
-        let years = Duration::from_secs(300 * 365 * 86_400);
-        let centuries = TokenBucket::new(Quota::every(years).burst(3), start);
-        assert_eq!(centuries.check_at(start, 1), Ok(()));
-        assert!(centuries.check_at(start, 1).is_err());
+            assert_eq!(bucket.available_at(start), 3);
+            assert_eq!(bucket.check_at(start, 3), Ok(()));
+            assert_eq!(bucket.available_at(start), 0);
+            let Err(Throttled::NotYet { retry_after }) = bucket.check_at(start, 1) else {
+                panic!("the burst is used up");
+            };
+            assert!(retry_after > century, "{retry_after:?}");
+        }
     }
 
     #[test]
