@@ -5,6 +5,10 @@ use std::io;
 
 use beacon::resources::fds;
 use beacon::resources::fds::Reserve;
+use beacon::telemetry::Collect;
+use beacon::telemetry::Page;
+use beacon::telemetry::Process;
+use beacon::telemetry::Sight;
 use nix::sys::resource::Resource;
 use nix::sys::resource::setrlimit;
 
@@ -24,6 +28,12 @@ fn descriptors_are_counted_raised_and_reserved_even_when_none_is_left() -> io::R
     assert!(File::open("/dev/null").is_err(), "none is left");
     if fds_cost_nothing_to_count()? {
         assert_eq!(fds::open()?, before + 1 + all.len() as u64);
+        let mut page = Page::default();
+        Process.collect(&mut page);
+        let shown = format!("process_open_fds {}\n", before + 1 + all.len() as u64);
+        assert!(page.prometheus().contains(&shown), "{}", page.prometheus());
+        let sight = Sight::take(&[], &[])?;
+        assert!(sight.process.descriptors_load() > 0.9, "{sight:?}");
     }
     let opened = reserve.with_one_free(|| File::open("/dev/null").map(drop));
     assert!(opened.is_ok());

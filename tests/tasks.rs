@@ -16,6 +16,8 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use beacon::lifecycle::Phase;
+use beacon::lifecycle::Shutdown;
 use beacon::lifecycle::SpawnError;
 use beacon::lifecycle::Tally;
 use beacon::lifecycle::Tasks;
@@ -389,6 +391,109 @@ fn a_pool_that_does_not_fit_is_not_started_at_all() {
     tasks.join(soon()).unwrap();
     assert_eq!(threads.usage().used, 0);
     tasks.spawn("other", |_| ()).unwrap();
+}
+
+#[test]
+fn a_kind_that_no_thread_can_be_named_after_is_an_error() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+
+    let refused = tasks.spawn("zero\0byte", |_| ()).unwrap_err();
+
+    assert!(matches!(refused, SpawnError::System(_)), "{refused:?}");
+    tasks.join(soon()).unwrap();
+}
+
+#[test]
+fn whoever_keeps_the_log_may_look_at_the_tasks_that_it_tells_of() {
+    let _alone = alone();
+    keep_log();
+    let tasks = Arc::new(Tasks::new(&Stop::new()));
+    *NOSY.0.lock().unwrap() = Some(Arc::clone(&tasks));
+    tasks.spawn("lookup", |_| Err("no route")).unwrap();
+
+    let (told, joined) = mpsc::channel();
+    let joiner = Arc::clone(&tasks);
+    thread::spawn(move || told.send(joiner.join(soon())));
+    let left = joined.recv_timeout(Duration::from_secs(20));
+
+    let left = left.expect("nobody waits for itself").unwrap_err();
+    assert_eq!(left.failed[0].text, "no route");
+    *NOSY.0.lock().unwrap() = None;
+}
+
+#[test]
+fn a_log_that_panics_keeps_no_task_among_the_living() {
+    let _alone = alone();
+    keep_log();
+    let tasks = Tasks::new(&Stop::new());
+    tasks.spawn("lookup", |_| Err("break the log")).unwrap();
+
+    let left = tasks.join(soon()).unwrap_err();
+
+    assert!(left.still.is_empty(), "{left}");
+    assert_eq!(left.failed[0].text, "break the log");
+}
+
+#[test]
+fn a_log_that_panics_keeps_no_step_of_a_shutdown_from_running() {
+    let _alone = alone();
+    keep_log();
+    let (told, ran) = mpsc::channel();
+    let mut shutdown = Shutdown::new(Duration::from_secs(10));
+    shutdown.on(Phase::Close, "last", move |_| told.send(()));
+    shutdown.on(Phase::Refuse, "break the log", |_| {});
+
+    let report = shutdown.run();
+
+    assert!(report.is_clean() && ran.try_recv().is_ok(), "{report}");
+}
+
+#[test]
+fn no_pause_is_shorter_than_the_first_whatever_the_longest_is() {
+    let _alone = alone();
+    let tasks = Tasks::new(&Stop::new());
+    let (told, begun) = mpsc::channel();
+    let (first, longest) = (Duration::from_millis(20), Duration::from_millis(1));
+    tasks
+        .spawn_restarting("source", first..=longest, move |_| {
+            told.send(Instant::now()).unwrap();
+            Err("no link")
+        })
+        .unwrap();
+
+    let begun: Vec<_> = begun.iter().take(3).collect();
+    tasks.stop(Reason::Requested);
+    let _failed = tasks.join(soon());
+
+    let mut pauses = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses.all(|pause| pause >= first), "{begun:?}");
+}
+
+/// A log that shows with each line who is at work, and breaks if it is told to.
+struct Nosy(Mutex<Option<Arc<Tasks>>>);
+
+static NOSY: Nosy = Nosy(Mutex::new(None));
+
+fn keep_log() {
+    // The second to call finds it kept.
+    if log::set_logger(&NOSY).is_ok() {
+        log::set_max_level(log::LevelFilter::Debug);
+    }
+}
+
+impl log::Log for Nosy {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let tasks = self.0.lock().unwrap().clone();
+        drop(tasks.map(|tasks| tasks.live()));
+        assert!(!record.args().to_string().contains("break the log"));
+    }
+
+    fn flush(&self) {}
 }
 
 /// A thread-local that takes its time to go.

@@ -46,6 +46,9 @@ use crate::stop::Wake;
 ///
 /// It holds one thread, which sleeps until the child ends.
 ///
+/// **Nobody else may reap the child**, neither a wait for any child nor the kernel, which does so
+/// where SIGCHLD is ignored: its id, and with it the group's, may be given to others then.
+///
 /// # Examples
 ///
 /// ```
@@ -221,16 +224,16 @@ impl Group {
     /// # Errors
     ///
     /// [`TimedOut`](io::ErrorKind::TimedOut) when something of the group cannot be killed: it
-    /// belongs to another user, or hangs in the kernel. The group can be stopped again then.
+    /// belongs to another user, or hangs in the kernel; also when this process has no descriptor
+    /// left to look with. The group can be stopped again then. And those of
+    /// [`try_wait`](Self::try_wait).
     pub fn stop(&mut self, grace: Duration) -> io::Result<Ended> {
         if let Some(ended) = self.ended {
             return Ok(ended);
         }
-        let mut orphans = if self.leader.has_ended() {
-            self.followers()
-        } else {
-            0
-        };
+        // Asked of the kernel: the watcher may not have told yet.
+        let leader_runs = matches!(self.try_wait(), Ok(None));
+        let mut orphans = if leader_runs { 0 } else { self.followers() };
         // An error means that there is nobody left, or nobody whom we may signal; we look below.
         let _ = killpg(self.id, Signal::SIGTERM);
         let _ = killpg(self.id, Signal::SIGCONT);
@@ -369,3 +372,40 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 
 /// The bit of a wait status that tells of a core dump.
 const CORE_DUMPED: i32 = 0x80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orphans_are_counted_though_the_watcher_has_not_told_that_the_leader_ended() {
+        let mut shell = Command::new("sh");
+        let child = shell.args(["-c", "sleep 1000 & exit 7"]).process_group(0);
+        let child = child.spawn().unwrap();
+        let leader = Arc::new(Leader::default());
+        let mut group = Group {
+            id: pid_of(&child),
+            child,
+            leader: Arc::clone(&leader),
+            watcher: None,
+            grace: Group::GRACE,
+            ended: None,
+        };
+        while group.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        let id = group.id.as_raw();
+        let ended = thread::scope(|scope| {
+            scope.spawn(|| {
+                let runs = |one: &Process| one.group == id && !one.ended;
+                while processes().unwrap().iter().any(runs) {
+                    thread::yield_now();
+                }
+                leader.end();
+            });
+            group.stop(Group::GRACE).unwrap()
+        });
+
+        assert_eq!((ended.code(), ended.orphans, ended.killed), (7, 1, false));
+    }
+}

@@ -65,8 +65,12 @@ impl<T: Send + 'static> Jobs for resources::Receiver<T> {
     type Job = T;
 
     fn each(&self, stop: &Stop, work: &mut dyn FnMut(T)) {
-        while let Ok(job) = self.recv(stop) {
-            work(job);
+        // Asked first, since a receive returns what there is even after the stop.
+        while !stop.is_stopped() {
+            match self.recv(stop) {
+                Ok(job) => work(job),
+                Err(_) => return,
+            }
         }
     }
 }
@@ -78,5 +82,32 @@ impl Wake for Bell {
     fn wake(&self) {
         // Full means that it was rung.
         let _ = self.0.try_send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::Overflow;
+    use crate::stop::Reason;
+
+    #[test]
+    fn after_the_stop_no_job_is_taken_from_either_kind_of_queue() {
+        let (sender, channel) = bounded(3);
+        (1..=3).for_each(|job| sender.send(job).unwrap());
+        let (sender, queue) = resources::queue("jobs", 3, Overflow::Block);
+        (1..=3).for_each(|job| sender.try_send(job).unwrap());
+
+        assert_eq!(done_when_the_first_stops(&channel), [1]);
+        assert_eq!(done_when_the_first_stops(&queue), [1]);
+    }
+
+    fn done_when_the_first_stops(jobs: &impl Jobs<Job = i32>) -> Vec<i32> {
+        let (stop, mut done) = (Stop::new(), Vec::new());
+        jobs.each(&stop, &mut |job| {
+            done.push(job);
+            stop.stop(Reason::Requested);
+        });
+        done
     }
 }

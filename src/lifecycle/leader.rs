@@ -24,10 +24,6 @@ struct State {
 }
 
 impl Leader {
-    pub(crate) fn has_ended(&self) -> bool {
-        self.state.lock().ended
-    }
-
     /// Tells everybody who waits.
     pub(crate) fn end(&self) {
         let mut state = self.state.lock();

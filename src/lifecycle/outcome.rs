@@ -2,6 +2,9 @@
 
 use std::any::Any;
 use std::fmt::Display;
+use std::mem;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 /// What may be returned by a task or a step: nothing, or a [`Result`] whose error can be shown.
 ///
@@ -30,9 +33,13 @@ impl<E: Display> Outcome for Result<(), E> {
     }
 }
 
-/// Returns what a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+/// Returns what a panic said, which is dropped, even if that panics once more.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("something that is no text").to_owned()
+    let text = text.unwrap_or("something that is no text").to_owned();
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
+    text
 }

@@ -56,8 +56,9 @@ impl Tasks {
     }
 
     /// Does `work` for as long as the set lasts: when it fails or panics it is reported and begun
-    /// again, after a pause that doubles from `pauses.start()` up to `pauses.end()`. Work that
-    /// lasted as long as the longest pause before it failed is begun again after the shortest.
+    /// again, after a pause that doubles from `pauses.start()` up to `pauses.end()`, which counts
+    /// as no less; one below a millisecond counts as one. Work that lasted as long as the longest
+    /// pause before it failed is begun again after the shortest.
     ///
     /// # Errors
     ///
@@ -70,6 +71,7 @@ impl Tasks {
     ) -> Result<TaskId, SpawnError> {
         let (first, longest) = pauses.into_inner();
         let first = first.max(INTERVAL_MIN);
+        let longest = longest.max(first);
         self.start(
             kind,
             Term::Standing,
@@ -129,10 +131,11 @@ impl Tasks {
 
 /// Returns the first tick after `now` of those that are `interval` apart, `due` being one.
 fn tick_after(due: Instant, interval: Duration, now: Instant) -> Option<Instant> {
-    let over = now.saturating_duration_since(due).as_nanos();
-    let missed = over / interval.as_nanos();
-    let ahead = interval.checked_mul(u32::try_from(missed + 1).ok()?)?;
-    due.checked_add(ahead)
+    let over = now.saturating_duration_since(due);
+    // No tick is overrun by 584 years.
+    let since_last = u64::try_from(over.as_nanos() % interval.as_nanos()).ok()?;
+    let left = interval - Duration::from_nanos(since_last);
+    due.checked_add(over)?.checked_add(left)
 }
 
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
@@ -155,5 +158,16 @@ mod tests {
         assert_eq!(after(999), Some(second));
         assert_eq!(after(1000), Some(2 * second));
         assert_eq!(after(3700), Some(4 * second));
+    }
+
+    #[test]
+    fn a_tick_that_overran_more_than_can_be_counted_is_followed_by_another() {
+        let due = Instant::now();
+        let overrun = Duration::from_secs(60 * 86_400);
+
+        let next = tick_after(due, INTERVAL_MIN, due + overrun);
+
+        assert_eq!(next, Some(due + overrun + INTERVAL_MIN));
+        assert_eq!(tick_after(due, Duration::MAX, due), None);
     }
 }

@@ -205,20 +205,21 @@ impl Roll {
 
     pub(crate) fn note_failure(&self, id: TaskId, text: String, panicked: bool) {
         let mut state = self.state.lock();
-        let Some(entry) = state.tasks.get(&id) else {
+        let Some(task) = state.tasks.get(&id).map(|entry| entry.task(id)) else {
             return;
         };
-        let task = entry.task(id);
         let failure = Failure {
             task,
             text,
             panicked,
         };
-        log::error!("{failure}");
         state.kinds.entry(failure.task.kind).or_default().failed += 1;
         if state.failures.len() < FAILURES_MAX {
-            state.failures.push(failure);
+            state.failures.push(failure.clone());
         }
+        drop(state);
+        // Outside the lock: whoever keeps the log may look at the tasks.
+        log::error!("{failure}");
     }
 
     pub(crate) fn live(&self) -> Vec<Task> {

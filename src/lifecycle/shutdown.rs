@@ -87,6 +87,8 @@ impl Shutdown {
 
     /// Registers a step. It is given the deadline that all steps share; one that begins after the
     /// deadline should do what it can without waiting.
+    ///
+    /// Nobody can end a step that does not heed its deadline: the rest waits for it.
     pub fn on<O: Outcome>(
         &mut self,
         phase: Phase,
@@ -349,7 +351,7 @@ impl Registered {
             match catch_unwind(AssertUnwindSafe(|| (self.run)(deadline))) {
                 Ok(None) => StepEnd::Done,
                 Ok(Some(failure)) => StepEnd::Failed(failure),
-                Err(panic) => StepEnd::Panicked(panic_text(&*panic)),
+                Err(panic) => StepEnd::Panicked(panic_text(panic)),
             }
         };
         let step = Step {
@@ -359,7 +361,8 @@ impl Registered {
             late: Instant::now() > deadline,
             ended,
         };
-        log::debug!("shutdown: {step}");
+        // Nor does a log that panics keep the rest from running.
+        let _ = catch_unwind(AssertUnwindSafe(|| log::debug!("shutdown: {step}")));
         step
     }
 }
@@ -434,6 +437,23 @@ mod tests {
         assert_eq!(ends, [panicked, failed, StepEnd::Done]);
         assert_eq!(ran.try_iter().collect::<Vec<_>>(), ["last"]);
         assert!(!report.is_clean());
+    }
+
+    #[test]
+    fn what_a_panic_leaves_may_panic_too_and_the_rest_still_runs() {
+        let (mut shutdown, ran, told) = set(WITHIN);
+        note(&mut shutdown, Phase::Close, "last", &told);
+        shutdown.on(Phase::Join, "panics twice", |_| {
+            if true {
+                std::panic::panic_any(Bomb);
+            }
+        });
+
+        let report = shutdown.run();
+
+        let panicked = StepEnd::Panicked("something that is no text".to_owned());
+        assert_eq!(report.steps[0].ended, panicked);
+        assert_eq!(ran.try_iter().collect::<Vec<_>>(), ["last"]);
     }
 
     #[test]
@@ -542,6 +562,14 @@ mod tests {
     }
 
     const WITHIN: Duration = Duration::from_secs(60);
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "once more");
+        }
+    }
 
     fn set(within: Duration) -> (Shutdown, Receiver<&'static str>, Sender<&'static str>) {
         let (told, ran) = mpsc::channel();

@@ -341,8 +341,8 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Does the whole of a task's work, and takes note of how it ended.
     fn run(self, work: impl FnOnce(&Self) -> Option<String>) {
+        let _ending = Ending(&self);
         self.attempt(|| work(&self));
-        self.roll.end(self.id);
     }
 
     /// Does a part of the work, takes note of how it failed if it did, and returns how it ended.
@@ -355,10 +355,20 @@ impl Reporter {
                 Attempt::Failed
             }
             Err(panic) => {
-                self.roll.note_failure(self.id, panic_text(&*panic), true);
+                self.roll.note_failure(self.id, panic_text(panic), true);
                 Attempt::Panicked
             }
         }
+    }
+}
+
+/// Takes note of a task's end when it is dropped: also when the log panics, or whoever joins would
+/// wait for one that has gone.
+struct Ending<'a>(&'a Reporter);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.roll.end(self.0.id);
     }
 }
 

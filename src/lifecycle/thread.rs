@@ -26,8 +26,12 @@ impl Thread {
     ///
     /// # Errors
     ///
-    /// What the system refused.
+    /// What the system refused, and a name with a zero byte.
     pub(crate) fn start(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        if name.contains('\0') {
+            let text = "the name of a thread holds no zero byte";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let id = Arc::new(OnceLock::new());
         let signed = Arc::clone(&id);
         let handle = thread::Builder::new().name(name).spawn(move || {

@@ -48,7 +48,8 @@ use std::time::Instant;
 pub struct LoadMonitor {
     elasticity: Elasticity,
     level: Level,
-    next: Option<Instant>,
+    /// When it looked last.
+    last: Option<Instant>,
 }
 
 impl LoadMonitor {
@@ -58,17 +59,18 @@ impl LoadMonitor {
         Self {
             elasticity,
             level: Level::Normal,
-            next: None,
+            last: None,
         }
     }
 
     /// Looks at how much of a limit is in use; returns `None` if it is not time to look yet
     /// ([`Elasticity::every`]).
     pub fn observe(&mut self, now: Instant, used: u64, limit: u64) -> Option<Observed> {
-        if self.next.is_some_and(|next| now < next) {
+        let too_early = |last: Instant| now.saturating_duration_since(last) < self.elasticity.every;
+        if self.last.is_some_and(too_early) {
             return None;
         }
-        self.next = now.checked_add(self.elasticity.every);
+        self.last = Some(now);
         let load = load(used, limit);
         let level = self.elasticity.level(load, self.level);
         let edge = (level != self.level).then_some(level);
@@ -305,6 +307,18 @@ mod tests {
         let seen = [0, 1, 4999, 5000, 9999, 10_001].map(|at| due(&mut monitor, at));
 
         assert_eq!(seen, [true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn one_that_is_to_look_once_a_lifetime_looks_once() {
+        let start = Instant::now();
+        let mut monitor = LoadMonitor::new(Elasticity {
+            every: Duration::MAX,
+            ..Elasticity::default()
+        });
+
+        assert!(monitor.observe(start, 1, 1).is_some());
+        assert_eq!(monitor.observe(start + SECOND, 1, 1), None);
     }
 
     #[test]

@@ -13,9 +13,10 @@
 //! | the same told to many, each at his own pace | [`Journal`], read with a [`Cursor`] |
 //! | whether a limit fits the load | [`LoadMonitor`] |
 //!
-//! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer. What
-//! waits takes a [`Stop`](crate::stop::Stop), and what does not wait takes no lock as long as
-//! nobody waits for it.
+//! `0` never means unlimited; a [`Limit`] says so. Nothing here starts a thread or a timer, and
+//! what waits takes a [`Stop`](crate::stop::Stop). What does not wait takes no lock of a budget
+//! that nobody waits for, of a bucket or of a pool; a queue and a journal take theirs for as long
+//! as one value goes in or out.
 
 mod budget;
 mod drops;

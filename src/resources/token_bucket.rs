@@ -32,7 +32,8 @@ use crate::stop::Stop;
 /// takes no lock.
 ///
 /// Times are counted in nanoseconds from an origin and last for 584 years; beyond that the bucket
-/// grants nothing. An instant before the origin counts as the origin.
+/// grants nothing. An interval of more than 146 years counts as so many, and an instant before the
+/// origin as the origin.
 ///
 /// # Examples
 ///
@@ -160,7 +161,8 @@ impl TokenBucket {
     /// Takes `n` tokens, and waits for them if it must.
     ///
     /// Who waits has a place: tokens are set aside in the order of the calls, and whoever checks
-    /// meanwhile finds them gone. If `stop` ends the wait they are put back.
+    /// meanwhile finds them gone. If `stop` ends the wait they are put back, unless somebody came
+    /// to wait behind: his time counts on them, and they lapse.
     ///
     /// # Errors
     ///
@@ -168,9 +170,9 @@ impl TokenBucket {
     /// come only after the deadline of `stop`, or never;
     /// [`Stopped`](AcquireTokensError::Stopped) if it is stopped before they come.
     pub fn acquire(&self, n: u32, stop: &Stop) -> Result<(), AcquireTokensError> {
-        let due = self.set_aside(n, stop.deadline())?;
+        let place = self.set_aside(n, stop.deadline())?;
         loop {
-            let wait = due.saturating_duration_since(Instant::now());
+            let wait = place.due.saturating_duration_since(Instant::now());
             if wait.is_zero() {
                 return Ok(());
             }
@@ -178,7 +180,7 @@ impl TokenBucket {
             let Some(reason) = stop.reason().filter(|_| ended) else {
                 continue;
             };
-            if self.put_back(n, due) {
+            if self.put_back(n, place) {
                 return Err(AcquireTokensError::Stopped(reason));
             }
         }
@@ -187,7 +189,8 @@ impl TokenBucket {
     /// Gives `n` tokens back: those of something that was allowed and then not done.
     ///
     /// The bucket never holds more than its burst, so tokens that would have come back by
-    /// themselves meanwhile are not there twice.
+    /// themselves meanwhile are not there twice. Who waits in [`acquire`](Self::acquire) comes no
+    /// sooner for it: while somebody does, they are there for others from his time on, beside his.
     pub fn refund(&self, n: u32) {
         let ahead = self.pace.ahead(n);
         let refunded = |full: u64| Some(full.saturating_sub(ahead));
@@ -219,7 +222,7 @@ impl TokenBucket {
 
     /// Takes `n` tokens that may come later, and returns when they come; nothing is taken if that
     /// is after `deadline`.
-    fn set_aside(&self, n: u32, deadline: Option<Instant>) -> Result<Instant, Throttled> {
+    fn set_aside(&self, n: u32, deadline: Option<Instant>) -> Result<Place, Throttled> {
         let now = Instant::now();
         let latest = deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(now)
@@ -241,21 +244,27 @@ impl TokenBucket {
                 .full
                 .compare_exchange_weak(full, after, Relaxed, Relaxed)
             {
-                Ok(_) => return Ok(due),
+                Ok(_) => return Ok(Place { due, full: after }),
                 Err(seen) => full = seen,
             }
         }
     }
 
-    /// Puts back what was set aside for `due`, unless that has come.
-    fn put_back(&self, n: u32, due: Instant) -> bool {
+    /// Gives up what was set aside for `place`, and puts it back unless somebody stands behind;
+    /// returns `false`, with nothing done, if its time has come.
+    fn put_back(&self, n: u32, place: Place) -> bool {
         let ahead = self.pace.ahead(n);
         loop {
             // Read before the clock: if the exchange succeeds, nothing was taken since then, so
             // nobody was granted at a time for which these tokens had counted as used up.
             let full = self.full.load(Relaxed);
-            if Instant::now() >= due {
+            if Instant::now() >= place.due {
                 return false;
+            }
+            if full != place.full {
+                // Who stands behind comes when he was told: put back, these would let another come
+                // at that very time.
+                return true;
             }
             let after = full.saturating_sub(ahead);
             if self
@@ -357,6 +366,15 @@ impl fmt::Display for AcquireTokensError {
 
 impl error::Error for AcquireTokensError {}
 
+/// Tokens that were set aside for one who waits.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// When they come.
+    due: Instant,
+    /// When the bucket is full again after them.
+    full: u64,
+}
+
 /// A quota in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -369,6 +387,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn of(quota: Quota) -> Self {
         let interval = u64::try_from(quota.interval().as_nanos()).unwrap_or(u64::MAX);
+        let interval = interval.min(INTERVAL_MAX);
         Self {
             interval,
             burst: interval.saturating_mul(u64::from(quota.burst_size())),
@@ -408,6 +427,10 @@ pub(crate) fn nanoseconds_between(origin: Instant, instant: Instant) -> u64 {
 pub(crate) fn nanoseconds(span: Duration) -> u64 {
     span.as_secs().min(SECONDS_MAX) * 1_000_000_000 + u64::from(span.subsec_nanos())
 }
+
+/// The longest interval, in nanoseconds: 146 years. A few of them lie within all time, so that what
+/// is once for ever is granted once.
+const INTERVAL_MAX: u64 = u64::MAX / 4;
 
 /// The most seconds whose nanoseconds can be counted, and one more second's: 584 years.
 const SECONDS_MAX: u64 = u64::MAX / 1_000_000_000 - 1;
@@ -514,20 +537,20 @@ mod tests {
     }
 
     #[test]
-    fn spans_beyond_what_can_be_counted_grant_too_few_and_not_too_many() {
+    fn an_interval_beyond_all_time_grants_its_burst_and_nothing_for_a_century() {
         let start = Instant::now();
-        let ages = TokenBucket::new(Quota::every(Duration::MAX).burst(3), start);
-        assert!(ages.check_at(start, 1).is_err());
-        assert_eq!(
-            ages.available_at(start),
-            1,
-            "of which the end of time is short"
-        );
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        for interval in [2 * century, 3 * century, Duration::MAX] {
+            let bucket = TokenBucket::new(Quota::every(interval).burst(3), start);
 
-        let years = Duration::from_secs(300 * 365 * 86_400);
-        let centuries = TokenBucket::new(Quota::every(years).burst(3), start);
-        assert_eq!(centuries.check_at(start, 1), Ok(()));
-        assert!(centuries.check_at(start, 1).is_err());
+            assert_eq!(bucket.available_at(start), 3);
+            assert_eq!(bucket.check_at(start, 3), Ok(()));
+            assert_eq!(bucket.available_at(start), 0);
+            let Err(Throttled::NotYet { retry_after }) = bucket.check_at(start, 1) else {
+                panic!("the burst is used up");
+            };
+            assert!(retry_after > century, "{retry_after:?}");
+        }
     }
 
     #[test]
@@ -576,6 +599,23 @@ mod tests {
             assert_eq!(waiter.join().unwrap(), Err(stopped));
         });
         assert_eq!(bucket.check_at(start, 1), Ok(()));
+    }
+
+    #[test]
+    fn who_gives_up_makes_nobody_come_at_the_time_of_one_who_stands_behind_him() {
+        let start = Instant::now();
+        let bucket = TokenBucket::new(Quota::every(HOUR), start);
+        assert_eq!(bucket.check_at(start, 1), Ok(()));
+        let first = bucket.set_aside(1, None).unwrap();
+        let second = bucket.set_aside(1, None).unwrap();
+
+        assert!(bucket.put_back(1, first));
+        let third = bucket.set_aside(1, None).unwrap();
+        assert!(bucket.put_back(1, third));
+        let fourth = bucket.set_aside(1, None).unwrap();
+
+        let due = [first, second, third, fourth].map(|place| place.due);
+        assert_eq!(due, [1, 2, 3, 3].map(|hours| start + hours * HOUR));
     }
 
     proptest! {

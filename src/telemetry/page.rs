@@ -8,8 +8,9 @@ use crate::telemetry::metric::Metric;
 
 /// Where a collector puts its figures.
 ///
-/// What several collectors say of one metric stands together. The same metric with the same labels
-/// is there once, with the last value.
+/// What several collectors say of one metric stands together. The same metric with the same labels,
+/// in whatever order they are given, is there once, with the last value. Labels are shown in the
+/// order of their names.
 ///
 /// # Examples
 ///
@@ -37,8 +38,8 @@ pub(crate) struct Family {
     pub(crate) samples: BTreeMap<Labels, Sample>,
 }
 
-/// Names and values, in the order in which they were given.
-pub(crate) type Labels = Vec<(String, String)>;
+/// Names and values.
+pub(crate) type Labels = BTreeMap<String, String>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sample {
@@ -152,7 +153,7 @@ impl Page {
         }
         let labels = labels
             .iter()
-            .map(|(name, value)| (label_name(name), (*value).to_owned()));
+            .map(|(name, value)| (label_name(name, metric.kind()), (*value).to_owned()));
         family.samples.insert(labels.collect(), sample);
     }
 }
@@ -187,8 +188,12 @@ fn powers(buckets: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
-/// Returns a name that a label may have: whatever it may not hold becomes `_`.
-fn label_name(name: &str) -> String {
+/// Returns a name that a label may have: whatever it may not hold becomes `_`, and `le`, by which a
+/// histogram tells its buckets apart, becomes `le_` there.
+fn label_name(name: &str, kind: Kind) -> String {
+    if kind == Kind::Histogram && name == "le" {
+        return "le_".to_owned();
+    }
     let fits =
         |at: usize, c: char| c.is_ascii_alphabetic() || c == '_' || (at > 0 && c.is_ascii_digit());
     let characters = name.chars().enumerate();
@@ -272,9 +277,33 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_the_same_in_every_order_and_each_is_there_once() {
+        const ROOMS: Metric = Metric::gauge("rooms", "Rooms.");
+        let mut page = Page::default();
+
+        page.gauge(&ROOMS, &[("on", "1"), ("at", "2")], 1.0);
+        page.gauge(&ROOMS, &[("at", "2"), ("on", "1")], 2.0);
+        page.gauge(&ROOMS, &[("a-t", "3"), ("on", "1"), ("a_t", "4")], 3.0);
+
+        let lines = "rooms{a_t=\"4\",on=\"1\"} 3\nrooms{at=\"2\",on=\"1\"} 2\n";
+        let text = page.prometheus();
+        assert!(text.ends_with(&format!("gauge\n{lines}")), "{text}");
+    }
+
+    #[test]
+    fn no_label_of_a_histogram_is_taken_for_the_end_of_a_bucket() {
+        let mut page = Page::default();
+
+        page.histogram(&WAITS, &[("le", "5")], &Histogram::new(), 1.0);
+
+        let line = "waits_seconds_bucket{le_=\"5\",le=\"+Inf\"} 0\n";
+        assert!(page.prometheus().contains(line), "{}", page.prometheus());
+    }
+
+    #[test]
     fn a_label_whose_name_does_not_fit_is_written_with_underscores() {
-        assert_eq!(label_name("per-link"), "per_link");
-        assert_eq!(label_name("5"), "_");
-        assert_eq!(label_name(""), "_");
+        assert_eq!(label_name("per-link", Kind::Gauge), "per_link");
+        assert_eq!(label_name("5", Kind::Gauge), "_");
+        assert_eq!(label_name("", Kind::Gauge), "_");
     }
 }

@@ -56,7 +56,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// When `/proc` cannot be read; before Linux 6.2 also when no descriptor is left.
     ///
     /// # Examples
     ///
@@ -112,17 +112,28 @@ impl ProcessFigures {
 
 impl Collect for Process {
     fn collect(&self, page: &mut Page) {
-        let figures = match self.read() {
-            Ok(figures) => figures,
-            Err(error) => return log::warn!("the figures of the process are missing: {error}"),
-        };
-        page.gauge(&THREADS, &[], as_float(figures.threads));
-        page.gauge(&DESCRIPTORS, &[], as_float(figures.descriptors));
-        page.gauge(&DESCRIPTORS_MAX, &[], as_float(figures.descriptors_max));
-        page.gauge(&DESCRIPTORS_LOAD, &[], figures.descriptors_load());
-        page.gauge(&RESIDENT, &[], as_float(figures.resident_bytes));
-        page.fractional_counter(&CPU, &[], figures.cpu.as_secs_f64());
+        match self.read() {
+            Ok(figures) => {
+                put_counts(&figures, page);
+                page.gauge(&RESIDENT, &[], as_float(figures.resident_bytes));
+                page.fractional_counter(&CPU, &[], figures.cpu.as_secs_f64());
+            }
+            Err(error) => {
+                log::warn!("figures of the process are missing: {error}");
+                // With no descriptor left to read them with, this tells of it.
+                if let Ok(figures) = self.count() {
+                    put_counts(&figures, page);
+                }
+            }
+        }
     }
+}
+
+fn put_counts(figures: &ProcessFigures, page: &mut Page) {
+    page.gauge(&THREADS, &[], as_float(figures.threads));
+    page.gauge(&DESCRIPTORS, &[], as_float(figures.descriptors));
+    page.gauge(&DESCRIPTORS_MAX, &[], as_float(figures.descriptors_max));
+    page.gauge(&DESCRIPTORS_LOAD, &[], figures.descriptors_load());
 }
 
 const THREADS: Metric = Metric::gauge("process_threads", "Threads of the process.");

@@ -124,7 +124,7 @@ mod tests {
         let lines = [
             r#"# HELP sent_total A "help" with \\ and\nlines."#,
             "# TYPE sent_total counter",
-            r#"sent_total{to="a\\b\n\"ü\"",by=""} 18446744073709551615"#,
+            r#"sent_total{by="",to="a\\b\n\"ü\""} 18446744073709551615"#,
             "",
         ];
         assert_eq!(page.prometheus(), lines.join("\n"));

@@ -64,7 +64,10 @@ impl Registry {
         Self::default()
     }
 
-    /// Takes a collector in, for good.
+    /// Takes a collector in, for good, and with it what it keeps alive.
+    ///
+    /// Of two that show one metric with the same labels, as two sets of tasks with a kind in common
+    /// do, the last one is seen.
     pub fn add(&self, collector: Arc<dyn Collect>) {
         self.collectors.lock().push(collector);
     }

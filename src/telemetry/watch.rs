@@ -4,7 +4,6 @@
 //! again after it was well below. Nothing here looks by itself: whoever has a timer calls.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -92,7 +91,9 @@ pub struct Watch {
     next: Instant,
     descriptors_high: bool,
     threads_many: bool,
-    old: BTreeSet<(TaskId, String)>,
+    /// How many tasks had run for too long at the last look, by number and name: those of several
+    /// sets may share both.
+    old: BTreeMap<(TaskId, String), usize>,
     /// For each budget how often it had refused at the last look, and whether it does.
     denied: BTreeMap<String, (u64, bool)>,
     latencies: Vec<Judge>,
@@ -128,14 +129,15 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Looks at this process, at these sets of tasks and at the trees below these budgets.
+    /// Looks at this process, at these sets of tasks and at the trees below these budgets. Of a
+    /// process that has no descriptor left it [counts](Process::count) what can be counted.
     ///
     /// # Errors
     ///
-    /// Those of [`Process::read`].
+    /// Those of [`Process::count`].
     pub fn take(tasks: &[&Tasks], budgets: &[&Budget]) -> io::Result<Self> {
         Ok(Self {
-            process: Process.read()?,
+            process: Process.read().or_else(|_| Process.count())?,
             tasks: tasks.iter().flat_map(|tasks| tasks.live()).collect(),
             budgets: budgets.iter().flat_map(|budget| budget.tree()).collect(),
         })
@@ -201,7 +203,7 @@ impl Watch {
             next: now,
             descriptors_high: false,
             threads_many: false,
-            old: BTreeSet::new(),
+            old: BTreeMap::new(),
             denied: BTreeMap::new(),
             latencies: Vec::new(),
             slow: Vec::new(),
@@ -228,7 +230,8 @@ impl Watch {
         if now < self.next {
             return Vec::new();
         }
-        self.next = now + self.thresholds.every;
+        // A time too long for the clock is one that nobody waits for.
+        self.next = now.checked_add(self.thresholds.every).unwrap_or(now + YEAR);
         let mut warnings = Vec::new();
         warnings.extend(self.look_at_descriptors(&sight.process));
         warnings.extend(self.look_at_threads(sight.process.threads));
@@ -284,7 +287,7 @@ impl Watch {
         );
         let was = self.threads_many;
         self.threads_many = if was {
-            over > most / 5 * 4
+            over > most - most.div_ceil(5)
         } else {
             over > most
         };
@@ -295,12 +298,17 @@ impl Watch {
     fn look_at_tasks(&mut self, tasks: &[Task]) -> Vec<Warning> {
         let is_old =
             |task: &&Task| task.term == Term::Passing && task.age > self.thresholds.task_age;
-        let old: Vec<_> = tasks.iter().filter(is_old).collect();
-        let key = |task: &Task| (task.id, task.name.clone());
-        let before = std::mem::take(&mut self.old);
-        self.old = old.iter().map(|task| key(task)).collect();
-        let grown = old.into_iter().filter(|task| !before.contains(&key(task)));
-        grown.cloned().map(Warning::TaskOld).collect()
+        let mut before = std::mem::take(&mut self.old);
+        let mut warnings = Vec::new();
+        for task in tasks.iter().filter(is_old) {
+            let key = (task.id, task.name.clone());
+            match before.get_mut(&key) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => warnings.push(Warning::TaskOld(task.clone())),
+            }
+            *self.old.entry(key).or_default() += 1;
+        }
+        warnings
     }
 
     fn look_at_latencies(&mut self) {
@@ -312,11 +320,11 @@ impl Watch {
         let mut warnings = Vec::new();
         // What is not shown any more is forgotten, so that this stays as small as the trees.
         let before = std::mem::take(&mut self.denied);
-        for (budget, usage) in with_paths(budgets) {
+        for (budget, (total, load)) in by_path(budgets) {
             let (counted, refused) = before.get(&budget).copied().unwrap_or_default();
-            let denied = usage.denied.saturating_sub(counted);
-            let refuses = denied > 0 || refused && usage.load() >= self.thresholds.budget_low;
-            self.denied.insert(budget.clone(), (usage.denied, refuses));
+            let denied = total.saturating_sub(counted);
+            let refuses = denied > 0 || refused && load >= self.thresholds.budget_low;
+            self.denied.insert(budget.clone(), (total, refuses));
             if denied > 0 && !refused {
                 warnings.push(Warning::Refusing { budget, denied });
             }
@@ -348,6 +356,18 @@ impl fmt::Display for Warning {
             }
         }
     }
+}
+
+/// Returns for each path how many requests were refused there and how loaded it is: budgets of one
+/// path are one, as loaded as the most loaded of them.
+fn by_path(budgets: &[Usage]) -> BTreeMap<String, (u64, f64)> {
+    let mut figures = BTreeMap::new();
+    for (path, usage) in with_paths(budgets) {
+        let (denied, load) = figures.entry(path).or_insert((0_u64, 0.0_f64));
+        *denied = denied.saturating_add(usage.denied);
+        *load = load.max(usage.load());
+    }
+    figures
 }
 
 /// How often each kind of warning was raised.
@@ -386,6 +406,8 @@ impl Collect for Raised {
     }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 const WARNINGS: Metric = Metric::counter("beacon_warnings_total", "Warnings raised.");
 
 #[cfg(test)]
@@ -416,6 +438,48 @@ mod tests {
         });
 
         assert_eq!(warned, [0, 1, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn of_few_threads_too_four_fifths_end_the_warning() {
+        let mut watched = Watched::new(Thresholds {
+            threads_over: 4,
+            ..Thresholds::default()
+        });
+        let warned = [12, 11, 12, 10, 12].map(|threads| {
+            watched.sight.process.threads = threads;
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_watch_that_is_to_look_once_a_lifetime_looks_once() {
+        let mut watched = Watched::new(Thresholds {
+            every: Duration::MAX,
+            ..Thresholds::default()
+        });
+        let first = watched.watch.poll_timeout();
+        watched.sight.process.descriptors = 100;
+
+        assert_eq!(watched.look().len(), 1);
+        assert!(watched.watch.poll_timeout() > first);
+    }
+
+    #[test]
+    fn budgets_of_one_name_are_one_that_warns_once() {
+        let all = Budget::root("all", Limit::Unlimited);
+        let clients = [(); 2].map(|()| all.child("client", Limit::At(1)));
+        let _held = clients[0].try_lease(1).unwrap();
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [true, false, true].map(|asks| {
+            let refused = asks && clients[0].try_lease(1).is_err();
+            watched.sight.budgets = all.tree();
+            (refused, watched.look().len())
+        });
+
+        assert_eq!(warned, [(true, 1), (false, 0), (true, 0)]);
     }
 
     #[test]
@@ -454,6 +518,24 @@ mod tests {
             again,
         ];
         assert_eq!(sights, wanted);
+    }
+
+    #[test]
+    fn tasks_of_two_sets_that_are_called_alike_warn_each_by_itself() {
+        let sets = [(); 2].map(|()| Tasks::new(&Stop::new()));
+        for set in &sets {
+            set.spawn("lookup", sleep).unwrap();
+        }
+        let mut watched = Watched::new(Thresholds::default());
+        let warned = [[601, 1], [601, 601], [601, 601], [1, 601]].map(|ages| {
+            watched.sight.tasks = sets.iter().flat_map(Tasks::live).collect();
+            for (task, age) in watched.sight.tasks.iter_mut().zip(ages) {
+                task.age = Duration::from_secs(age);
+            }
+            watched.look().len()
+        });
+
+        assert_eq!(warned, [1, 1, 0, 0]);
     }
 
     #[test]

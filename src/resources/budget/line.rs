@@ -43,16 +43,7 @@ pub(crate) fn wait(
     party: Option<Arc<Party>>,
     stop: &Stop,
 ) -> Result<(), AcquireError> {
-    let since = Instant::now();
-    let nodes: Vec<Arc<Node>> = wants.iter().map(|want| Arc::clone(&want.node)).collect();
-    let outcome = stand_in_line(Request::new(wants, party), stop);
-    for node in &nodes {
-        node.figures.record_wait(since.elapsed());
-    }
-    outcome
-}
-
-fn stand_in_line(request: Request, stop: &Stop) -> Result<(), AcquireError> {
+    let request = Request::new(wants, party);
     let place = Arc::clone(&request.place);
     // Before the look at `stop`, so that what stops it later finds us.
     let _watching = stop.watch(Arc::clone(&place) as Arc<dyn Wake>);
@@ -278,6 +269,7 @@ struct Request {
     wants: Vec<Want>,
     party: Option<Arc<Party>>,
     place: Arc<Place>,
+    since: Instant,
     /// Whether its nodes count it among those who wait.
     counted: bool,
 }
@@ -288,6 +280,7 @@ impl Request {
             wants,
             party,
             place: Arc::new(Place::new()),
+            since: Instant::now(),
             counted: false,
         }
     }
@@ -298,9 +291,14 @@ impl Request {
         }
     }
 
+    /// Ends the wait, if it ever was one: what is settled as it joins the line has not waited.
     fn uncount(&self) {
-        if self.counted {
-            self.count_by(-1);
+        if !self.counted {
+            return;
+        }
+        self.count_by(-1);
+        for want in &self.wants {
+            want.node.figures.record_wait(self.since.elapsed());
         }
     }
 

@@ -45,8 +45,10 @@ pub use usage::Usage;
 /// all of them have room. The specific limit is asked before the general one, and a refusal names
 /// the node that refused.
 ///
-/// **Costs.** What needs not wait takes no lock and allocates nothing: an exchange and an addition
-/// for each level.
+/// **Costs.** What needs not wait is an exchange and an addition for each level;
+/// [`try_lease`](Self::try_lease) takes no lock and allocates nothing. What might have had to wait
+/// is entered besides in a ledger of its thread, behind a lock of its own, which grows with how
+/// many budgets the thread holds something of.
 ///
 /// **Order.** Who waits is served in the order of arrival, and [`try_lease`](Self::try_lease) does
 /// not go before those who wait at a node it needs: it is refused there even if it would fit. Of
@@ -99,6 +101,9 @@ impl Budget {
 
     /// Makes a budget within this one. It is gone from [`tree`](Self::tree) when its last handle,
     /// lease and child is.
+    ///
+    /// Give siblings different names: what is shown goes by the path of names, and of two that
+    /// share one only the last is seen.
     #[must_use]
     pub fn child(&self, name: impl Into<Name>, limit: Limit) -> Self {
         Self(Node::new(name.into(), limit, Some(&self.0)))

@@ -255,11 +255,16 @@ impl Node {
         self.limit.store(limit.encode(), Release);
     }
 
-    /// Returns the units granted, released and in use.
+    /// Returns the units granted, released and in use, all at one moment.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
-        let released = self.released.load(Acquire);
-        let granted = self.granted.load(Acquire);
-        (granted & AMOUNT_MAX, released >> 1, used(granted, released))
+        loop {
+            let released = self.released.load(Acquire);
+            let granted = self.granted.load(Acquire);
+            // What came and went in between would count as in use together with what is.
+            if self.released.load(Acquire) == released {
+                return (granted & AMOUNT_MAX, released >> 1, used(granted, released));
+            }
+        }
     }
 
     pub(crate) fn exhausted(&self, asked: u64, refused: Refused) -> Exhausted {

@@ -32,6 +32,9 @@ impl Party {
     }
 
     pub(crate) fn book(&self, node: &Arc<Node>, units: u64) {
+        if units == 0 {
+            return; // Nothing would take the entry out again.
+        }
         let mut held = self.held.lock();
         match held.iter_mut().find(|(of, _)| Arc::ptr_eq(of, node)) {
             Some((_, already)) => *already += units,
@@ -41,6 +44,9 @@ impl Party {
 
     /// Takes `units` off what is booked.
     pub(crate) fn unbook(&self, node: &Arc<Node>, units: u64) {
+        if units == 0 {
+            return;
+        }
         let mut held = self.held.lock();
         let at = held.iter().rposition(|(of, _)| Arc::ptr_eq(of, node));
         let at = at.expect("what is given back was booked");

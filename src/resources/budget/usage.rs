@@ -48,7 +48,7 @@ pub struct Usage {
     pub denied: u64,
     /// Requests waiting at this moment that pass through this node.
     pub waiting: u64,
-    /// Waits that have ended, one way or another.
+    /// Waits that have ended, one way or another. What is settled at once is none.
     pub waits: u64,
     /// How long a wait took on average; zero when there was none.
     pub wait_mean: Duration,

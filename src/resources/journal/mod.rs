@@ -38,9 +38,9 @@ pub use cursor::Gap;
 /// reader who was away asks for what comes after the last number he saw, in its epoch
 /// ([`replay`](Self::replay)).
 ///
-/// Readers get clones of the entries; of large ones, make the entry an [`Arc`]. Cheap to clone;
-/// all clones are the same journal, and when the last is dropped the readers get what is left and
-/// then the end.
+/// Readers get clones of the entries, which are made while the journal stands still: of large
+/// ones, make the entry an [`Arc`]. A journal is cheap to clone; all clones are the same journal,
+/// and when the last is dropped the readers get what is left and then the end.
 ///
 /// # Examples
 ///
@@ -68,6 +68,10 @@ pub struct Journal<T>(Arc<Publisher<T>>);
 impl<T> Journal<T> {
     /// Makes a journal that keeps the last `capacity` entries (zero counts as one), each for
     /// `ttl`. All places are made at once.
+    ///
+    /// # Panics
+    ///
+    /// If so many places are more than can be addressed.
     #[must_use]
     pub fn new(capacity: usize, ttl: Duration) -> Self {
         let shared = Arc::new(Shared {
@@ -80,7 +84,8 @@ impl<T> Journal<T> {
 
     /// Limits the bytes of all that is kept as well; `bytes_of` tells how many an entry has, once,
     /// when it is published. The oldest make room; an entry that is larger than all of them may be
-    /// is not kept, nor is any before it.
+    /// is not kept, nor is any before it. The journal stands still meanwhile: `bytes_of` must not
+    /// use it.
     ///
     /// # Examples
     ///

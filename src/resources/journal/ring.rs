@@ -94,7 +94,7 @@ impl<T> Ring<T> {
         // The ages of entries only fall, however clocks of several threads were read.
         let last = self.entries.back();
         let published = last.map_or(now, |last| now.max(last.published));
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         self.entries.push_back(Entry {
             published,
             bytes,

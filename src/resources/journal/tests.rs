@@ -13,6 +13,16 @@ use crate::stop::Stop;
 use super::*;
 
 #[test]
+fn entries_that_count_for_more_bytes_than_can_be_counted_are_taken_in() {
+    let now = Instant::now();
+    let journal = Journal::new(4, Duration::MAX).bytes_max(usize::MAX, |_| usize::MAX);
+
+    let numbers = ["a", "b", "c"].map(|entry| journal.publish(now, entry));
+
+    assert_eq!((numbers, journal.last()), ([1, 2, 3], 3));
+}
+
+#[test]
 fn from_the_head_all_that_is_kept_is_read_and_what_comes() {
     let now = Instant::now();
     let journal = Journal::new(2, Duration::from_secs(10));

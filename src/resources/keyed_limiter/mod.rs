@@ -74,7 +74,12 @@ pub struct KeyedLimiter<K> {
 impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     /// Makes a table for `capacity` keys, with a seed of its own by chance.
     ///
-    /// Each key gets `quota`. No instant that is passed in later should be before `origin`.
+    /// Each key gets `quota`. No instant that is passed in later should be before `origin`. All
+    /// places are made at once.
+    ///
+    /// # Panics
+    ///
+    /// If so many places are more than can be addressed.
     #[must_use]
     pub fn new(capacity: usize, quota: Quota, origin: Instant) -> Self {
         let pace = Pace::of(quota);
@@ -187,7 +192,8 @@ impl<K: Copy + Eq + Hash> KeyedLimiter<K> {
     }
 
     /// Returns the `n` keys that were checked most often since each came into the table, and how
-    /// often, the most often first. It looks at the whole table, and allocates the list.
+    /// often, the most often first; of those checked equally often chance decides who comes first,
+    /// and who is left out. It looks at the whole table, and allocates the list.
     #[must_use]
     pub fn heaviest(&self, n: usize) -> Vec<(K, u64)> {
         let mut heaviest = Vec::with_capacity(n.min(self.places()) + 1);

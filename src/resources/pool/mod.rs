@@ -60,6 +60,10 @@ pub struct Pool<T> {
 
 impl<T> Pool<T> {
     /// Makes a pool of `count` objects that are lent again as they came back.
+    ///
+    /// # Panics
+    ///
+    /// If so many places are more than can be addressed.
     #[must_use]
     pub fn new(count: usize, make: impl FnMut() -> T) -> Self {
         Self::with_reset(count, make, |_| {})
@@ -69,6 +73,10 @@ impl<T> Pool<T> {
     ///
     /// `reset` runs on whichever thread drops the loan. It must not panic; if it does, the object
     /// is back as the panic left it.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
     #[must_use]
     pub fn with_reset(count: usize, mut make: impl FnMut() -> T, reset: fn(&mut T)) -> Self {
         Self {
@@ -130,6 +138,10 @@ impl<T> Pool<T> {
 impl Pool<Buffer> {
     /// Makes a pool of `count` buffers of `bytes` bytes each, wiped as `wipe` says whenever one
     /// comes back.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new), and if so many bytes are more than can be addressed.
     #[must_use]
     pub fn of_buffers(count: usize, bytes: usize, wipe: Wipe) -> Self {
         Self::with_reset(count, || Buffer::new(bytes, wipe), Buffer::wipe)

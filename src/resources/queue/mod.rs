@@ -34,6 +34,10 @@ pub use sender::Unsent;
 /// receiving allocate nothing. When the last sender is gone, the receivers get what is left and
 /// then the end; when the last receiver is gone, what is left is dropped, and counted.
 ///
+/// # Panics
+///
+/// If so many places are more than can be addressed.
+///
 /// # Examples
 ///
 /// ```

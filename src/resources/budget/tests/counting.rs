@@ -1,5 +1,7 @@
 //! What is counted, and what is refused.
 
+use std::thread;
+
 use proptest::prelude::Just;
 use proptest::prelude::Strategy;
 use proptest::prelude::prop;
@@ -13,6 +15,8 @@ use crate::resources::Lease;
 use crate::resources::Limit;
 use crate::resources::budget::limit::AMOUNT_MAX;
 use crate::resources::budget::tests::ended;
+use crate::stop::Reason;
+use crate::stop::Stop;
 
 #[test]
 fn the_specific_limit_is_asked_before_the_general_one() {
@@ -173,6 +177,24 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn while_others_lease_and_give_back_no_more_is_in_use_than_may_be() {
+    let (budget, stop) = (Budget::root("door", Limit::At(1)), Stop::new());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.is_stopped() {
+                    drop(budget.try_lease(1));
+                }
+            });
+        }
+        let most = (0..200_000).map(|_| budget.usage().used).max();
+        stop.stop(Reason::Requested);
+
+        assert_eq!(most.filter(|most| *most > 1), None);
+    });
 }
 
 /// What one thread may do to leases on a line of three budgets; numbers choose among what is held.

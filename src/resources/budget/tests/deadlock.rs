@@ -180,6 +180,30 @@ fn who_has_to_overtake_but_does_not_fit_yet_goes_when_there_is_room() {
 }
 
 #[test]
+fn a_lease_of_which_nothing_is_left_can_be_disowned() {
+    let budget = Budget::root("slots", Limit::At(2));
+    let mut lease = budget.lease(2, &Stop::new()).expect("2 fit");
+    lease.shrink(2);
+
+    let lease = lease.disown();
+
+    assert_eq!((lease.amount(), budget.usage().used), (0, 0));
+}
+
+#[test]
+fn a_lease_that_is_grown_by_nothing_keeps_no_budget_alive() {
+    let root = Budget::root("root", Limit::Unlimited);
+    let child = root.child("child", Limit::At(2));
+    let mut lease = child.lease(1, &Stop::new()).expect("2 fit");
+    lease.shrink(1);
+    lease.try_grow(0).expect("nothing always fits");
+
+    drop((lease, child));
+
+    assert_eq!(root.tree().len(), 1);
+}
+
+#[test]
 fn what_waits_can_be_looked_at() {
     let budget = Budget::root("door", Limit::Blocked);
     thread::scope(|scope| {

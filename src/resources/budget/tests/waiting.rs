@@ -83,6 +83,16 @@ fn a_wait_ends_with_its_stop_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_is_refused_at_once_is_no_wait() {
+    let budget = Budget::root("files", Limit::At(1));
+
+    assert!(budget.lease(2, &Stop::new()).is_err());
+
+    let usage = budget.usage();
+    assert_eq!((usage.waits, usage.denied), (0, 1));
+}
+
+#[test]
 fn a_lease_that_is_free_is_lent_even_after_the_end() {
     assert!(
         Budget::root("files", Limit::At(1))
