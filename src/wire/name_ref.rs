@@ -418,6 +418,17 @@ mod tests {
     }
 
     #[test]
+    fn a_known_name_is_shared_if_it_is_spelled_the_same() {
+        let known: Name = "a.local".parse().unwrap();
+        let copied = |at| NameRef::checked(MESSAGE, at).to_name_like(Some(&known));
+
+        let (same, other, third) = (copied(11), copied(13), copied(0));
+        assert!(std::ptr::eq(same.as_bytes(), known.as_bytes()));
+        assert_eq!(other.as_bytes(), b"\x01A\x05LOCAL\0");
+        assert_eq!(third.as_bytes(), b"\x05local\0");
+    }
+
+    #[test]
     fn pointers_are_followed() {
         let name = NameRef::checked(MESSAGE, 11);
 
