@@ -241,6 +241,23 @@ fn a_name_that_somebody_points_here_is_not_served() {
 }
 
 #[test]
+fn a_page_of_another_site_is_told_nothing_whatever_it_asks_for() {
+    let dashboard = Dashboard::start(&[]);
+    let ask = |path: &str, line: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{line}\r\n\r\n");
+        dashboard.ask(&head).status
+    };
+
+    for path in ["/", "/metrics", "/metrics.json", "/debug/tasks", "/nowhere"] {
+        assert_eq!(ask(path, "Origin: http://attacker.example"), 403, "{path}");
+        assert_eq!(ask(path, "Sec-Fetch-Site: cross-site"), 403, "{path}");
+    }
+    assert_eq!(ask("/", "Origin: http://localhost"), 200);
+    let followed = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate";
+    assert_eq!(ask("/", followed), 200, "a link");
+}
+
+#[test]
 fn a_head_that_is_too_long_is_refused_with_431() {
     let dashboard = Dashboard::start(&[]);
     let long = "x".repeat(9000);

@@ -39,7 +39,10 @@ fn serve(
 ) -> io::Result<()> {
     let _cancelled = stop.wakes(Arc::clone(connection.waker()));
     let _leaving = house.leaving.wakes(Arc::clone(connection.waker()));
+    // A page of somebody else, open in a browser here, may ask as well: the browser tells whose page
+    // it is. RFC 6455 §10.2.
     let (head_only, response) = match read_request(house, &mut connection, stop)? {
+        Ok(request) if request.is_foreign() => (request.head_only, Status::Forbidden.into()),
         Ok(request) if request.path == FEED => match upgrade(&request) {
             Ok(switch) => {
                 house.answered.count(Status::Upgraded);
@@ -98,12 +101,8 @@ fn read_request(
     Ok(Err(Refusal { status, head_only }))
 }
 
-/// Returns what makes a request a WebSocket. A page of somebody else, open in a browser here, may
-/// ask for one as well: it is told whose page it is. RFC 6455 §10.2.
+/// Returns what makes a request a WebSocket.
 fn upgrade(request: &Request) -> Result<Vec<u8>, Status> {
-    if request.is_foreign() {
-        return Err(Status::Forbidden);
-    }
     let switch = request.upgrade().filter(|_| !request.head_only);
     switch.ok_or(Status::UpgradeRequired)
 }
