@@ -324,6 +324,33 @@ fn descriptors_that_run_out_keep_clients_waiting_for_no_longer_than_they_are_mis
 
     assert!(told.what.contains("open files"), "{}", told.what);
     assert_eq!(dashboard.get("/healthz").status, 200);
+    for _ in 0..3 {
+        let held: Vec<_> = (0..30).map(|_| dashboard.connect()).collect();
+        drop(held);
+        assert_eq!(dashboard.get("/healthz").status, 200);
+    }
+    dashboard.process.terminate();
+    let again = |line: &String| line.contains("kept waiting");
+    let rest = dashboard.process.rest();
+    assert!(!rest.iter().any(again), "told once: {rest:?}");
+}
+
+#[test]
+fn who_comes_when_there_are_no_descriptors_to_wait_for_him_is_told_to_come_back() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]);
+    let plain = serve(&[]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let dashboard = Dashboard::spawn(&mut command);
+    let mut held: Vec<_> = (0..30).map(|_| dashboard.connect()).collect();
+
+    let told = held.iter_mut().any(|client| {
+        let _ = client.set_read_timeout(Some(Duration::from_millis(100)));
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 503"
+    });
+
+    assert!(told);
 }
 
 #[test]

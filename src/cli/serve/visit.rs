@@ -13,6 +13,7 @@ use mio::net::TcpStream;
 use crate::cli::serve::House;
 use crate::cli::serve::client::Client;
 use crate::cli::serve::connection::Connection;
+use crate::cli::serve::door::turn_away;
 use crate::cli::serve::http;
 use crate::cli::serve::http::HEAD_BYTES_MAX;
 use crate::cli::serve::http::Request;
@@ -27,7 +28,10 @@ pub(crate) fn run(house: &Arc<House>, socket: TcpStream, peer: SocketAddr, stop:
             Ok(()) => {}
             Err(error) => log::debug!("{peer}: {error}"),
         },
-        Err(error) => log::debug!("{peer} is sent away: {error}"),
+        Err((socket, error)) => {
+            log::debug!("{peer} is sent away: {error}");
+            turn_away(house, socket, Status::Unavailable);
+        }
     }
 }
 
