@@ -258,6 +258,27 @@ fn a_page_of_another_site_is_told_nothing_whatever_it_asks_for() {
 }
 
 #[test]
+fn one_host_of_the_link_has_three_quarters_of_the_connections_at_most() {
+    let Some(lab) = Lab::new(3, Families::V4) else {
+        return;
+    };
+    let [alpha, beta, gamma] = lab.hosts();
+    let mut serve = support::beacon(alpha, "serve");
+    let at = format!("{}:0", alpha.address());
+    let mut dashboard = Dashboard::spawn_for(beta, serve.args(["--json", "--listen", &at]));
+
+    let _held: Vec<_> = (0..24).map(|_| dashboard.connect()).collect();
+
+    let refused = dashboard.get("/healthz");
+    assert_eq!(
+        (refused.status, &*refused.headers["retry-after"]),
+        (503, "5")
+    );
+    dashboard.ask_from(gamma);
+    assert_eq!(dashboard.get("/healthz").status, 200);
+}
+
+#[test]
 fn a_head_that_is_too_long_is_refused_with_431() {
     let dashboard = Dashboard::start(&[]);
     let long = "x".repeat(9000);

@@ -149,13 +149,14 @@ impl Door {
 
 /// Gives a client his lease and his thread, if there is room for him.
 fn admit(house: &Arc<House>, socket: TcpStream, peer: SocketAddr) -> Result<(), SpawnError> {
-    let Ok(lease) = house.connections.try_lease(1) else {
+    let guest = house.guests.enter(peer.ip());
+    let Some((guest, lease)) = guest.zip(house.connections.try_lease(1).ok()) else {
         turn_away(house, socket, Status::Unavailable);
         return Ok(());
     };
     let of_visit = Arc::clone(house);
     let spawned = house.visits.spawn("visit", move |stop| {
-        let _lease = lease;
+        let _leases = (guest, lease);
         visit::run(&of_visit, socket, peer, stop);
     });
     spawned.map(drop)
