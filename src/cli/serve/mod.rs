@@ -1,6 +1,7 @@
 //! `beacon serve`: what is on the link and how this process stands, for browsers and scrapers.
 //!
-//! - [`door`]: who is let in; [`guests`]: how many of one address; [`visit`]: one client from his first byte to his last
+//! - [`door`]: who is let in; [`guests`]: how many of one address
+//! - [`visit`]: one client from his first byte to his last
 //! - [`connection`]: a socket and the wait for it; [`http`]: requests and answers as bytes
 //! - [`pages`]: which path leads where; `page.html`: what a browser shows
 //! - [`feed`]: what is there, of which a [`client`] is told; [`pulse`] says when something

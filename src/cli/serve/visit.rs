@@ -43,8 +43,8 @@ fn serve(
 ) -> io::Result<()> {
     let _cancelled = stop.wakes(Arc::clone(connection.waker()));
     let _leaving = house.leaving.wakes(Arc::clone(connection.waker()));
-    // A page of somebody else, open in a browser here, may ask as well: the browser tells whose page
-    // it is. RFC 6455 §10.2.
+    // A page of somebody else, open in a browser here, may ask as well: the browser tells whose it
+    // is. RFC 6455 §10.2.
     let (head_only, response) = match read_request(house, &mut connection, stop)? {
         Ok(request) if request.is_foreign() => (request.head_only, Status::Forbidden.into()),
         Ok(request) if request.path == FEED => match upgrade(&request) {
