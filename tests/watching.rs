@@ -102,6 +102,26 @@ fn the_hosts_are_those_of_the_services_of_every_type() {
 }
 
 #[test]
+fn a_file_that_others_change_or_remove_is_as_it_was_within_ten_seconds() {
+    let (folder, kind) = (Folder::new('g'), service_type('g'));
+    let (targets, hosts) = (folder.file("targets.json"), folder.file("hosts"));
+    let files = ["--file-sd", arg(&targets), "--hosts", arg(&hosts)];
+    let mut watch = watch(&[&[&*kind, "--json"], &files[..]].concat());
+    let expected = [
+        json_line(&targets, "targets", 0),
+        json_line(&hosts, "lines", 0),
+    ];
+    assert_eq!([written(&mut watch), written(&mut watch)], expected);
+
+    fs::remove_file(&targets).unwrap();
+    fs::write(&hosts, "127.0.0.1 bank.example\n").unwrap();
+
+    assert_eq!([written(&mut watch), written(&mut watch)], expected);
+    assert_eq!(fs::read_to_string(&targets).unwrap(), "[]\n");
+    assert_eq!(fs::read_to_string(&hosts).unwrap(), "");
+}
+
+#[test]
 fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_change() {
     let (folder, kind) = (Folder::new('c'), service_type('c'));
     let good = folder.file("targets.json");

@@ -251,8 +251,8 @@ Examples:
 
 A file is replaced as a whole, so that no reader sees half of it, and what stood in it before goes.
 It is written a second after the start, even if nothing is there, then a moment after each change,
-and left as it is in the end. What cannot be written at the start ends it with 3; what cannot be
-written later is tried again.
+and left as it is in the end. When others change or remove it, it is as it was within ten seconds.
+What cannot be written at the start ends it with 3; what cannot be written later is tried again.
 
 The labels of a target are __meta_beacon_type, _instance, _interface, _host, and for each attribute
 __meta_beacon_txt_KEY, with `_` for whatever is no letter or digit in the key, and `true` for an

@@ -98,7 +98,7 @@ impl Watcher<'_> {
         match unwritten {
             Some(error) if !self.begun => return Err(Ended::Unwritten(error)),
             Some(_) => self.pace.failed(Instant::now()),
-            None => self.pace.written(),
+            None => self.pace.written(Instant::now()),
         }
         self.begun = true;
         Ok(())
