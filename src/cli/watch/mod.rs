@@ -44,7 +44,13 @@ pub(crate) fn run(beacon: &Beacon, stage: &mut Stage, wanted: &Watch) -> Result<
     if matches!(ended, Ended::TimedOut { .. }) {
         watcher.take()?;
         watcher.begun = false;
-        watcher.write(stage)?;
+        let written = watcher.write();
+        for file in &mut watcher.files {
+            if let Some(untold) = file.untold.take() {
+                stage.say(Line::Written(&untold))?;
+            }
+        }
+        written?;
     }
     ended.in_order()
 }
@@ -64,7 +70,9 @@ impl Watcher<'_> {
         loop {
             self.take()?;
             if self.pace.is_due(Instant::now()) {
-                self.write(stage)?;
+                let written = self.write();
+                self.tell(stage)?;
+                written?;
             }
             stage.wait_any_until(self.search.awaited(), self.pace.due())?;
         }
@@ -81,18 +89,14 @@ impl Watcher<'_> {
 
     /// Writes what has changed, as far as that goes: what cannot be written at the beginning or in
     /// the end is an error once the others are written, and is tried again in between.
-    fn write(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+    fn write(&mut self) -> Result<(), Ended> {
         let mut unwritten = None;
         for file in &mut self.files {
-            match file.write(&self.services) {
-                Ok(Some(written)) => stage.say(Line::Written(&written))?,
-                Ok(None) => {}
-                Err(error) => {
-                    if self.begun {
-                        file.complain(&error);
-                    }
-                    unwritten.get_or_insert(error);
+            if let Err(error) = file.write(&self.services) {
+                if self.begun {
+                    file.complain(&error);
                 }
+                unwritten.get_or_insert(error);
             }
         }
         match unwritten {
@@ -101,6 +105,19 @@ impl Watcher<'_> {
             None => self.pace.written(Instant::now()),
         }
         self.begun = true;
+        Ok(())
+    }
+
+    /// Tells of the files that were written. Who does not read keeps none from being written: he
+    /// hears of each what was written last when there is room again.
+    fn tell(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        for file in &mut self.files {
+            if let Some(written) = &file.untold {
+                if stage.offer(Line::Written(written))? {
+                    file.untold = None;
+                }
+            }
+        }
         Ok(())
     }
 }
