@@ -50,6 +50,29 @@ fn a_port_that_is_taken_ends_with_3_and_says_what_to_change() {
 }
 
 #[test]
+fn where_descriptors_run_out_no_other_address_is_advised() {
+    let mut advised = 0;
+    for limit in 12..30 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let plain = serve(&["--timeout", "0.01"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(plain.get_program());
+        let ended = command.args(plain.get_args()).output().unwrap();
+
+        let said = String::from_utf8(ended.stderr).unwrap();
+        if said.contains("cannot listen for browsers") {
+            assert!(
+                said.ends_with("raise the limit of open files (ulimit -n)\n"),
+                "{said}"
+            );
+            assert_eq!(ended.status.code(), Some(3));
+            advised += 1;
+        }
+    }
+    assert!(advised > 0);
+}
+
+#[test]
 fn figures_of_beacon_process_budget_and_tasks_are_there_for_scrapers() {
     let dashboard = Dashboard::start(&[]);
 

@@ -26,6 +26,7 @@ use mio::Token;
 use mio::Waker;
 use mio::net::TcpListener;
 use mio::net::TcpStream;
+use nix::errno::Errno;
 use socket2::SockRef;
 
 use crate::cli::args::Listen;
@@ -55,6 +56,11 @@ impl Door {
     pub(crate) fn open(at: &Listen) -> Result<Self, Error> {
         Self::listen(at).map_err(|source| {
             let doing = "listen for browsers";
+            let lacks = [Errno::EMFILE, Errno::ENFILE].map(|lack| Some(lack as i32));
+            if lacks.contains(&source.raw_os_error()) {
+                // No other address would do.
+                return Error::System { doing, source };
+            }
             let text = format!("{at}: {source}; choose another address or port with --listen");
             let source = io::Error::other(text);
             Error::System { doing, source }
