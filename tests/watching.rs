@@ -10,6 +10,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::net::SocketAddrV4;
 use std::net::UdpSocket;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process;
@@ -165,7 +166,10 @@ fn who_reads_no_more_of_what_is_said_does_not_stop_the_files() {
 fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_change() {
     let (folder, kind) = (Folder::new('c'), service_type('c'));
     let good = folder.file("targets.json");
+    symlink("circle", folder.file("circle")).unwrap();
     for (option, path, says) in [
+        ("--hosts", folder.file(&"x".repeat(256)), "shorter path"),
+        ("--hosts", folder.file("circle"), "that leads to a file"),
         (
             "--hosts",
             folder.file("missing/hosts"),
@@ -183,6 +187,7 @@ fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_chang
         );
         assert!(said.contains(arg(&path)), "{said}");
     }
+    fs::remove_file(folder.file("circle")).unwrap();
     assert_eq!(folder.names(), ["targets.json"]);
 }
 
