@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use beacon::Beacon;
+use beacon::Event;
+use beacon::ServiceType;
 
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
@@ -42,7 +44,8 @@ pub(crate) fn run(beacon: &Beacon, stage: &mut Stage, wanted: &Watch) -> Result<
     };
     let Err(ended) = watcher.follow(stage);
     if matches!(ended, Ended::TimedOut { .. }) {
-        watcher.take()?;
+        let all = watcher.search.take_all()?;
+        watcher.apply(all);
         watcher.begun = false;
         let written = watcher.write();
         for file in &mut watcher.files {
@@ -79,12 +82,17 @@ impl Watcher<'_> {
     }
 
     fn take(&mut self) -> Result<(), Ended> {
-        for (searched, event) in self.search.take()? {
+        let taken = self.search.take()?;
+        self.apply(taken);
+        Ok(())
+    }
+
+    fn apply(&mut self, taken: Vec<(ServiceType, Event)>) {
+        for (searched, event) in taken {
             if self.services.apply(searched, event) {
                 self.pace.changed(Instant::now());
             }
         }
-        Ok(())
     }
 
     /// Writes what has changed, as far as that goes: what cannot be written at the beginning or in
