@@ -248,7 +248,7 @@ mod tests {
         let kind: ServiceType = typed.parse().unwrap();
         let start = || Beacon::start(Config::default().interfaces(["lo"])).unwrap();
         let (publisher, searcher) = (start(), start());
-        let mut search = Search::begin(&searcher, &[kind.clone()], true).unwrap();
+        let mut search = Search::begin(&searcher, std::slice::from_ref(&kind), true).unwrap();
         let offer = |number: usize| {
             let service = Service::new(&number.to_string(), &typed, 80).unwrap();
             let service = service.host(&format!("search{}", process::id())).unwrap();
