@@ -382,7 +382,8 @@ fn fmt_no_interface(
     if asked.is_empty() {
         f.write_str("no interface can be used")?;
     } else {
-        write!(f, "no interface {}", asked.join(", "))?;
+        // They were typed, and not by who knows what a terminal obeys.
+        write!(f, "no interface {}", asked.join(", ").escape_debug())?;
     }
     if present.is_empty() {
         f.write_str("; there are none, bring one up")
@@ -456,6 +457,10 @@ mod tests {
             (
                 interface(&["eth7"], &["eth0", "lo"]),
                 "no interface eth7; there are: eth0, lo",
+            ),
+            (
+                interface(&["\u{1b}[31m"], &["lo"]),
+                r"no interface \u{1b}[31m; there are: lo",
             ),
             (
                 interface(&["eth7"], &[]),

@@ -3,6 +3,7 @@
 //! What is sent goes over the loopback interface alone. Tests share that link with each other and
 //! with whatever else runs there, so each has a service type of its own.
 
+use std::fs::File;
 use std::process;
 use std::process::Command;
 use std::process::Output;
@@ -104,7 +105,7 @@ fn what_cannot_be_published_ends_with_2_and_says_what_to_change() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["resolve", "A"], "<TYPE>"),
         (&["browse", "ipp"], "begin its name with an underscore"),
         (
@@ -119,7 +120,13 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_change() {
             &["watch", "--hosts", "a", "--file-sd", "./a"],
             "give each a file of its own",
         ),
+        (
+            &["watch", "--hosts", "a", "--file-sd", "src/../a"],
+            "give each a file of its own",
+        ),
         (&["serve", "--listen", "5380"], "give address and port"),
+        (&["types", "--timeout", "1e10"], "leave it out to wait"),
+        (&["types", "--interface", ""], "a value is required"),
         (&["discover"], "unrecognized subcommand"),
     ];
     expect_refusals(&cases);
@@ -398,6 +405,21 @@ fn each_step_of_the_end_is_told_to_whoever_wants_details() {
         .expect("it is told");
     for step in ["goodbyes", "threads", "resources"] {
         assert!(steps.contains(step), "{step} in {steps}");
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_ends_with_3_and_says_so() {
+    for arguments in [&["--help"][..], &["--version"], &["run", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let refused = beacon(arguments).stdout(full).output().unwrap();
+
+        assert_eq!(refused.status.code(), Some(3), "{arguments:?}");
+        let said = stderr(&refused);
+        assert!(
+            said.starts_with("error: cannot write to standard output"),
+            "{said}"
+        );
     }
 }
 

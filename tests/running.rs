@@ -98,6 +98,20 @@ fn no_signal_parts_the_supervisor_from_its_command() {
 }
 
 #[test]
+fn a_supervisor_that_was_killed_is_told_for_the_command_may_run_on() {
+    let kind = service_type('g');
+    let script = "echo child $PPID; sleep 3";
+    let mut lamp = start(&["run", "Lamp", &kind, "80"], &["sh", "-c", script]);
+    let supervisor = child_of(&mut lamp);
+
+    let id = Pid::from_raw(supervisor.try_into().expect("ids are positive"));
+    kill(id, Signal::SIGKILL).expect("it runs");
+
+    expect(&mut lamp, "the command may still run");
+    assert_eq!(lamp.finish(LINE_MAX).status.code(), Some(128 + 9));
+}
+
+#[test]
 fn a_command_that_cannot_be_started_is_refused() {
     let kind = service_type('d');
     let mut lamp = start(&["run", "Lamp", &kind, "80"], &["/no/such/program"]);

@@ -3,14 +3,20 @@
 //! What is sent goes over the loopback interface alone, on which other tests speak too.
 
 mod support;
+mod world;
 
 use std::env;
 use std::fs;
+use std::net::Ipv4Addr;
+use std::net::SocketAddrV4;
+use std::net::UdpSocket;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process;
 use std::process::Command;
 use std::process::Output;
+use std::process::Stdio;
 use std::str;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -25,8 +31,12 @@ use beacon::Service;
 use beacon::TxtProperties;
 use serde_json::Value;
 use serde_json::json;
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
 
 use crate::support::Process;
+use crate::world::make;
 
 #[test]
 fn the_targets_follow_what_is_found_changes_and_goes() {
@@ -102,10 +112,64 @@ fn the_hosts_are_those_of_the_services_of_every_type() {
 }
 
 #[test]
+fn a_file_that_others_change_or_remove_is_as_it_was_within_ten_seconds() {
+    let (folder, kind) = (Folder::new('g'), service_type('g'));
+    let (targets, hosts) = (folder.file("targets.json"), folder.file("hosts"));
+    let files = ["--file-sd", arg(&targets), "--hosts", arg(&hosts)];
+    let mut watch = watch(&[&[&*kind, "--json"], &files[..]].concat());
+    let expected = [
+        json_line(&targets, "targets", 0),
+        json_line(&hosts, "lines", 0),
+    ];
+    assert_eq!([written(&mut watch), written(&mut watch)], expected);
+
+    fs::remove_file(&targets).unwrap();
+    fs::write(&hosts, "127.0.0.1 bank.example\n").unwrap();
+
+    assert_eq!([written(&mut watch), written(&mut watch)], expected);
+    assert_eq!(fs::read_to_string(&targets).unwrap(), "[]\n");
+    assert_eq!(fs::read_to_string(&hosts).unwrap(), "");
+}
+
+#[test]
+fn who_reads_no_more_of_what_is_said_does_not_stop_the_files() {
+    let (folder, kind) = (Folder::new('h'), service_type('h'));
+    // A pipe is full of a few lines when each has such a path.
+    let deep = folder.file(&format!("{}/", "x".repeat(240)).repeat(12));
+    fs::create_dir_all(&deep).unwrap();
+    let (targets, hosts) = (deep.join("targets.json"), deep.join("hosts"));
+    let files = ["--file-sd", arg(&targets), "--hosts", arg(&hosts)];
+    let mut watch = command(&[&[&*kind, "--json"], &files[..]].concat());
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let peer = peer();
+    wait_for(&targets, "[]");
+
+    // Behind the pipe there is a queue of 64.
+    for number in 0..60 {
+        let text = format!("192.0.2.{}", number + 1);
+        peer.send_to(&offer(&kind, &format!("lamp{number}"), &text), GROUP)
+            .unwrap();
+        for file in [&targets, &hosts] {
+            wait_for(file, &text);
+        }
+    }
+
+    drop(watch.stdout.take());
+    let deadline = Instant::now() + LINE_MAX;
+    while watch.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "nobody reads, and it goes on");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_change() {
     let (folder, kind) = (Folder::new('c'), service_type('c'));
     let good = folder.file("targets.json");
+    symlink("circle", folder.file("circle")).unwrap();
     for (option, path, says) in [
+        ("--hosts", folder.file(&"x".repeat(256)), "shorter path"),
+        ("--hosts", folder.file("circle"), "that leads to a file"),
         (
             "--hosts",
             folder.file("missing/hosts"),
@@ -123,6 +187,7 @@ fn a_file_that_cannot_be_written_at_the_start_ends_with_3_and_says_what_to_chang
         );
         assert!(said.contains(arg(&path)), "{said}");
     }
+    fs::remove_file(folder.file("circle")).unwrap();
     assert_eq!(folder.names(), ["targets.json"]);
 }
 
@@ -295,6 +360,38 @@ fn publish(publisher: &Beacon, name: &str, kind: &str) -> Registration {
     registration
 }
 
+/// Opens a socket of a host that answers whatever it likes.
+fn peer() -> UdpSocket {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    // Nobody else is there, from whom it would take what is sent to him alone.
+    let own = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 53), GROUP.port());
+    socket.bind(&own.into()).unwrap();
+    socket.into()
+}
+
+/// Returns a message that says all there is to say of a service.
+fn offer(kind: &str, name: &str, address: &str) -> Vec<u8> {
+    let (kind, host) = (format!("{kind}.local"), format!("{name}.local"));
+    let instance = format!("{name}.{kind}");
+    let all = make::response()
+        .answer(make::ptr(&kind, &instance))
+        .additional(make::srv(&instance, 7000, &host))
+        .additional(make::txt(&instance, &[]));
+    all.additional(make::a(&host, address)).bytes()
+}
+
+/// Waits until this stands in the file.
+fn wait_for(path: &Path, text: &str) {
+    let deadline = Instant::now() + LINE_MAX;
+    while !fs::read_to_string(path).is_ok_and(|found| found.contains(text)) {
+        assert!(Instant::now() < deadline, "{text} is not in {path:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn host() -> String {
     format!("watched{}", process::id())
 }
@@ -349,3 +446,5 @@ fn service_type(test: char) -> String {
 
 /// How long a line may take that is sure to come.
 const LINE_MAX: Duration = Duration::from_secs(20);
+
+const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 251), 5353);

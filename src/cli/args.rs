@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::path;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use clap::ArgGroup;
 use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::value_parser;
 
@@ -62,7 +64,7 @@ pub(crate) enum Verb {
 #[derive(clap::Args, Debug)]
 pub(crate) struct CommonArgs {
     /// Use this interface and no other; may be given several times.
-    #[arg(long, value_name = "IF")]
+    #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interface: Vec<String>,
     /// Print one JSON object a line.
     #[arg(long)]
@@ -251,8 +253,8 @@ Examples:
 
 A file is replaced as a whole, so that no reader sees half of it, and what stood in it before goes.
 It is written a second after the start, even if nothing is there, then a moment after each change,
-and left as it is in the end. What cannot be written at the start ends it with 3; what cannot be
-written later is tried again.
+and left as it is in the end. When others change or remove it, it is as it was within ten seconds.
+What cannot be written at the start ends it with 3; what cannot be written later is tried again.
 
 The labels of a target are __meta_beacon_type, _instance, _interface, _host, and for each attribute
 __meta_beacon_txt_KEY, with `_` for whatever is no letter or digit in the key, and `true` for an
@@ -342,7 +344,7 @@ impl Args {
         }) = &args.verb
         {
             // Each would replace the other, for ever.
-            if path::absolute(one).ok() == path::absolute(other).ok() {
+            if place_of(one) == place_of(other) {
                 return Err(Self::command().error(ErrorKind::ArgumentConflict, FILES_WANTED));
             }
         }
@@ -372,6 +374,17 @@ impl Args {
     }
 }
 
+/// Returns where a path leads, through links and `..` as far as there is something.
+fn place_of(path: &Path) -> Option<PathBuf> {
+    let absolute = path::absolute(path).ok()?;
+    let in_folder = || {
+        let folder = absolute.parent()?.canonicalize().ok()?;
+        Some(folder.join(absolute.file_name()?))
+    };
+    let canonical = absolute.canonicalize().ok();
+    Some(canonical.or_else(in_folder).unwrap_or(absolute))
+}
+
 fn read_time(given: &str) -> Result<Duration, &'static str> {
     let units = |(unit, _): &&(&str, f64)| given.ends_with(unit);
     let (unit, seconds) = UNITS.iter().find(units).unwrap_or(&("", 1.0));
@@ -381,6 +394,8 @@ fn read_time(given: &str) -> Result<Duration, &'static str> {
     let number: f64 = number.parse().map_err(|_| TIME_WANTED)?;
     match Duration::try_from_secs_f64(number * seconds) {
         Ok(time) if is_plain && !time.is_zero() && time <= TIMEOUT_MAX => Ok(time),
+        Ok(time) if is_plain && !time.is_zero() => Err(TIME_TOO_LONG),
+        Err(_) if is_plain && number > 0.0 => Err(TIME_TOO_LONG),
         _ => Err(TIME_WANTED),
     }
 }
@@ -445,6 +460,7 @@ const ADDRESS_WANTED: &str = "give an address, such as 192.0.2.9 or fe80::9%eth0
 const FILES_WANTED: &str = "--file-sd and --hosts name one file; give each a file of its own";
 const HOST_WANTED: &str = "this is an address: give the name of a host, or use `beacon reverse`";
 const PORT_WANTED: &str = "give a port from 1 to 65535, such as 631";
+const TIME_TOO_LONG: &str = "that is more than a billion seconds: leave it out to wait without end";
 const TIME_WANTED: &str = "give a number of seconds above 0, such as 3 or 0.5, or 500ms, 2m or 1h";
 
 /// Units of time, and their seconds. What ends another comes after it.
@@ -467,7 +483,8 @@ Signals:
 mod tests {
     use std::time::Duration;
 
-    use super::{Args, CommandFactory, LISTEN, read_address, read_listen, read_time, read_type};
+    use super::{Args, CommandFactory, LISTEN, TIME_TOO_LONG};
+    use super::{read_address, read_listen, read_time, read_type};
 
     #[test]
     fn the_command_line_is_well_described() {
@@ -493,6 +510,9 @@ mod tests {
             "ms", "s", "",
         ] {
             assert!(read_time(given).is_err(), "{given}");
+        }
+        for given in ["1e10", "1e300", "1e6h", "31536000000"] {
+            assert_eq!(read_time(given), Err(TIME_TOO_LONG), "{given}");
         }
     }
 

@@ -82,10 +82,15 @@ pub(crate) fn tell(ended: &Result<Outcome, Ended>) -> ExitCode {
 
 /// Shows what the command line lacks, or the help that it asks for.
 pub(crate) fn show_usage(error: &clap::Error) -> ExitCode {
-    // Where neither can be written, the exit code still tells.
-    let _ = error.print();
-    let code = if error.use_stderr() { USAGE } else { DONE };
-    ExitCode::from(code)
+    match error.print() {
+        // The exit code still tells.
+        _ if error.use_stderr() => ExitCode::from(USAGE),
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            let doing = "write to standard output";
+            tell(&Err(Ended::Failed(Error::System { doing, source })))
+        }
+        _ => ExitCode::from(DONE),
+    }
 }
 
 fn show(error: &dyn Display) {

@@ -33,6 +33,12 @@ pub(crate) fn write(line: Line<'_>) -> String {
         Line::Renamed { from, to } => {
             json!({"event": "renamed", "name": to.label(), "from": from.label()})
         }
+        Line::HostRenamed { from, to } => json!({
+            "event": "host_renamed",
+            "host": to.to_string(),
+            "from": from.to_string(),
+        }),
+        Line::Overdue(name) => json!({"event": "overdue", "name": name.label()}),
         Line::Announced(name) => json!({"event": "announced", "name": name.label()}),
         Line::Goodbye(name) => json!({"event": "goodbye", "name": name.label()}),
         Line::Address(host, address) => json!({
@@ -305,6 +311,7 @@ mod tests {
     #[test]
     fn a_publisher_tells_the_name_and_where_it_came_from() {
         let (from, to) = (name("Peer"), name("Peer (2)"));
+        let host: HostName = "peer".parse().unwrap();
 
         for (line, expected) in [
             (Line::Probing(&from), r#"{"event":"probing","name":"Peer"}"#),
@@ -314,6 +321,17 @@ mod tests {
                     to: &to,
                 },
                 r#"{"event":"renamed","name":"Peer (2)","from":"Peer"}"#,
+            ),
+            (
+                Line::HostRenamed {
+                    from: &host,
+                    to: &host.renamed(),
+                },
+                r#"{"event":"host_renamed","host":"peer-2.local.","from":"peer.local."}"#,
+            ),
+            (
+                Line::Overdue(&to),
+                r#"{"event":"overdue","name":"Peer (2)"}"#,
             ),
             (
                 Line::Announced(&to),

@@ -35,6 +35,13 @@ pub(crate) enum Line<'e> {
         from: &'e InstanceName,
         to: &'e InstanceName,
     },
+    /// Somebody else has the name of the host that ours are on; it takes another.
+    HostRenamed {
+        from: &'e HostName,
+        to: &'e HostName,
+    },
+    /// For a minute no name was found for ours that is free; the search goes on.
+    Overdue(&'e InstanceName),
     /// A name of ours was announced.
     Announced(&'e InstanceName),
     /// A name of ours was given up, and the link was told.

@@ -189,11 +189,15 @@ fn config(common: &CommonArgs) -> Config {
         .families(families)
 }
 
-/// Who asks for a thousand services and more by number means it.
+/// Who asks for a thousand services and more by number means it, and who names so many types.
 fn limits(task: &Task) -> Limits {
     let mut limits = Limits::default();
-    if let Task::Publish(services) = task {
-        limits.registrations = limits.registrations.max(services.len());
+    match task {
+        Task::Publish(services) => {
+            limits.registrations = limits.registrations.max(services.len());
+        }
+        Task::Watch(watch) => limits.browsers = limits.browsers.max(watch.service_types.len()),
+        _ => {}
     }
     limits
 }
@@ -261,7 +265,7 @@ mod tests {
     use beacon::{Error, ErrorKind, Property, Service};
     use clap::Parser;
 
-    use super::{Format, Plan, Task};
+    use super::{Format, Plan, Task, limits};
     use crate::cli::args::Args;
 
     #[test]
@@ -300,6 +304,19 @@ mod tests {
             names.collect::<Vec<_>>(),
             ["Load00000", "Load00001", "Load00002"]
         );
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_services_and_types_as_are_asked_for() {
+        let load = ["publish", "Load", "_http._tcp", "80", "--count", "2000"];
+        let types: Vec<_> = (0..300).map(|number| format!("_t{number}._tcp")).collect();
+        let watch = ["watch", "--hosts", "a"].into_iter();
+        let watch = watch.chain(types.iter().map(String::as_str));
+
+        let limits = |typed: &[&str]| limits(&read(typed).unwrap().task);
+
+        assert_eq!(limits(&load).registrations, 2000);
+        assert_eq!(limits(&watch.collect::<Vec<_>>()).browsers, 300);
     }
 
     #[test]

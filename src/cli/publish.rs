@@ -45,6 +45,8 @@ pub(crate) struct Published {
     registration: Registration,
     /// The name under which it was announced.
     announced: Option<InstanceName>,
+    /// Whether it is the one that tells of the name of its host.
+    tells_of_host: bool,
 }
 
 /// Publishes the services and tells what becomes of them, for as long as nothing ends it.
@@ -55,7 +57,10 @@ fn publish(
     published: &mut Vec<Published>,
 ) -> Result<Infallible, Ended> {
     for service in services {
-        published.push(Published::new(beacon, service.clone())?);
+        let mut one = Published::new(beacon, service.clone())?;
+        // They stand on one host.
+        one.tells_of_host = published.is_empty();
+        published.push(one);
         // Many take a while, in which it may be told to end.
         stage.look_up()?;
     }
@@ -74,6 +79,7 @@ impl Published {
         Ok(Self {
             registration,
             announced: None,
+            tells_of_host: true,
         })
     }
 
@@ -92,6 +98,11 @@ impl Published {
                     self.announced = None;
                     stage.say(Line::Renamed { from, to })?;
                 }
+                Ok(Status::HostRenamed { from, to }) if self.tells_of_host => {
+                    let (from, to) = (&from, &to);
+                    stage.say(Line::HostRenamed { from, to })?;
+                }
+                Ok(Status::Overdue { name }) => stage.say(Line::Overdue(&name))?,
                 Ok(Status::Announced { name }) => {
                     stage.say(Line::Announced(self.announced.insert(name)))?;
                 }

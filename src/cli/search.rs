@@ -11,6 +11,7 @@ use beacon::Error;
 use beacon::Event;
 use beacon::InstanceName;
 use beacon::Interface;
+use beacon::Limits;
 use beacon::ServiceType;
 use beacon::Subscription;
 use beacon::TypeEvent;
@@ -87,6 +88,20 @@ impl<'b> Search<'b> {
             // Whoever announces types and takes them back does not use up the browsers for ever.
             self.sought.retain(|_, sought| sought.is_there());
             self.open()?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes all that has come by now, however much that is.
+    pub(crate) fn take_all(&mut self) -> Result<Vec<(ServiceType, Event)>, Ended> {
+        let mut taken = self.take()?;
+        // What comes meanwhile could come for ever.
+        for _ in 0..Limits::default().events.div_ceil(EVENTS_A_TURN) {
+            let more = self.take()?;
+            if more.is_empty() {
+                break;
+            }
+            taken.extend(more);
         }
         Ok(taken)
     }
@@ -221,9 +236,45 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use beacon::Config;
+    use std::process;
+
+    use beacon::{Config, Service};
 
     use super::*;
+
+    #[test]
+    fn all_that_has_come_is_taken_at_once_when_it_is_the_last_time() {
+        let typed = format!("_bs{}._tcp", process::id());
+        let kind: ServiceType = typed.parse().unwrap();
+        let start = || Beacon::start(Config::default().interfaces(["lo"])).unwrap();
+        let (publisher, searcher) = (start(), start());
+        let mut search = Search::begin(&searcher, std::slice::from_ref(&kind), true).unwrap();
+        let offer = |number: usize| {
+            let service = Service::new(&number.to_string(), &typed, 80).unwrap();
+            let service = service.host(&format!("search{}", process::id())).unwrap();
+            let service = service.address([127, 0, 0, 1].into()).unwrap();
+            publisher.register(service).unwrap()
+        };
+        let _offered: Vec<_> = (0..SERVICES).map(offer).collect();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let waiting = |search: &Search<'_>| {
+            let browser = search.sought[&kind].browser.as_ref();
+            browser.map_or(0, |browser| browser.events().len())
+        };
+        while waiting(&search) < 2 * SERVICES {
+            assert!(Instant::now() < deadline, "{} came", waiting(&search));
+            std::thread::yield_now();
+        }
+
+        let taken = search.take_all().unwrap();
+
+        let is_resolved = |event: &Event| matches!(event, Event::Resolved(_));
+        let resolved = taken.iter().filter(|(_, event)| is_resolved(event));
+        assert!(resolved.count() >= SERVICES && SERVICES > EVENTS_A_TURN);
+    }
+
+    /// They are found and resolved.
+    const SERVICES: usize = 80;
 
     #[test]
     fn a_type_for_which_there_was_no_time_is_opened_a_little_later_without_an_event() {

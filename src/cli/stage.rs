@@ -11,6 +11,7 @@ use beacon::Beacon;
 use beacon::Error;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Select;
+use crossbeam_channel::TrySendError;
 use crossbeam_channel::after;
 use crossbeam_channel::never;
 use crossbeam_channel::select;
@@ -154,6 +155,15 @@ impl Stage {
                 recv(self.interrupts.news()) -> news => self.hear(news.ok())?,
                 recv(self.timer) -> _ => return Err(self.timed_out()),
             }
+        }
+    }
+
+    /// Writes a line if there is a place for it at this moment, and tells whether there was.
+    pub(crate) fn offer(&mut self, line: Line<'_>) -> Result<bool, Ended> {
+        match self.output.lines().try_send(line.write(self.format)) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Full(_)) => Ok(false),
+            Err(TrySendError::Disconnected(_)) => Err(self.output.failure()),
         }
     }
 

@@ -3,7 +3,8 @@
 //! A command must not outlive the one who runs it, even if that one is killed by SIGKILL, which
 //! nobody can catch. So `run` starts this program again, hidden, with a pipe for its standard
 //! input: when the pipe closes, for whatever reason, it ends the command and all that it started.
-//! What left the command's process group by `setsid` runs on.
+//! What left the command's process group by `setsid` runs on, and so does the command itself when
+//! this process is killed by SIGKILL as well, which is told if anybody is left to tell it.
 
 use std::env;
 use std::ffi::OsString;
@@ -146,7 +147,14 @@ impl fmt::Display for Unstarted {
 }
 
 fn wait(mut child: Child, _ends: &Sender<()>) -> u8 {
-    child.wait().map_or(LOST, code)
+    let Ok(status) = child.wait() else {
+        return LOST;
+    };
+    if let Some(signal) = status.signal() {
+        // It passes on by its exit code what ended the command.
+        log::warn!("signal {signal} ended the command's supervisor: the command may still run");
+    }
+    code(status)
 }
 
 /// Returns an exit code as shells count it.

@@ -26,9 +26,15 @@ pub(crate) fn write(line: Line<'_>) -> String {
         Line::Removed(at) => sighting("removed", &at.name, &at.interface),
         Line::Probing(name) => own("probing", name),
         Line::Renamed { from, to } => {
-            let from = visible(&from.label());
-            format!("{}  because another host has {from:?}", own("renamed", to))
+            let (from, to) = (visible(&from.label()), own("renamed", to));
+            format!("{to}  because another host has \"{from}\"")
         }
+        Line::HostRenamed { from, to } => {
+            let [from, to] = [from, to].map(|host| without_dot(host.name()));
+            let to = format!("{:<EVENT_WIDTH$}{to:<NAME_WIDTH$}", "renamed");
+            format!("{to}  because another host has \"{from}\"")
+        }
+        Line::Overdue(name) => format!("{}  no name was free for a minute", own("overdue", name)),
         Line::Announced(name) => own("announced", name),
         Line::Goodbye(name) => own("goodbye", name),
         Line::Address(host, address) => {

@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 /// Something could not be done with a file: what, with which, and why.
 ///
 /// The text is lower case, without a full stop, and ends with what to change.
@@ -61,6 +63,11 @@ impl error::Error for FileError {
 
 /// Returns what to change after `source`, for what the system refuses most often.
 fn remedy(source: &io::Error) -> &'static str {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENAMETOOLONG) => return "; choose a shorter path",
+        Some(Errno::ELOOP) => return "; choose a path that leads to a file",
+        _ => {}
+    }
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "; make its folder first, or choose another path"

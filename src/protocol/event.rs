@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::dnssd::ServiceType;
 use crate::dnssd::TxtProperties;
@@ -263,6 +264,14 @@ pub enum Status {
         from: InstanceName,
         /// The name tried next.
         to: InstanceName,
+    },
+    /// Another host holds the name of the host that the service is on; another one is probed for.
+    /// Every registration on that host is told. RFC 6762 §9.
+    HostRenamed {
+        /// The name given up.
+        from: HostName,
+        /// The name tried next.
+        to: HostName,
     },
     /// It was announced under this name on every link. RFC 6762 §8.3.
     Announced {

@@ -146,14 +146,17 @@ impl Standing {
 
     pub(crate) fn note(&self, status: &Status) {
         let mut now = self.now.lock();
-        let (name, announced) = match status {
-            Status::Announced { name } => (name, true),
-            Status::Probing { name }
+        let name = match status {
+            Status::Announced { name }
+            | Status::Probing { name }
             | Status::Renamed { to: name, .. }
-            | Status::Overdue { name } => (name, false),
+            | Status::Overdue { name } => Some(name),
+            Status::HostRenamed { .. } => None,
         };
-        now.name = name.clone();
-        now.announced = announced;
+        if let Some(name) = name {
+            now.name = name.clone();
+        }
+        now.announced = matches!(status, Status::Announced { .. });
         self.changed.notify_all();
     }
 

@@ -78,6 +78,18 @@ pub(crate) static HOSTILE: Play = Play::new(Families::V4, |stage| {
     }
 });
 
+/// Every name of the instance is taken, for more than a minute.
+pub(crate) static OVERDUE: Play = Play::new(Families::V4, |stage| {
+    stage.start("publish", &[NAME, TYPE, PORT]);
+    stage.mark("started");
+    while stage.since("started") < ms(61_000) {
+        let probe = stage.expect("probe", |packet| probed_instance(packet).is_some());
+        let instance = probed_instance(&probe).expect("waited for").to_string();
+        let taken = make::response().answer(make::srv(&instance, 1, "other.local"));
+        stage.peer.multicast(Voice::V4, &taken);
+    }
+});
+
 /// Others say what the command says, or what is everybody's to say.
 pub(crate) static AGREED: Play = Play::new(Families::V4, |stage| {
     stage.start("publish", &[NAME, TYPE, PORT]);
@@ -134,6 +146,37 @@ fn the_command_tells_the_name_that_it_took() {
     assert_eq!(renamed[0].what["from"], NAME);
     assert_eq!(renamed[0].what["name"], "Peer One (2)");
     assert_eq!(run.events("announced")[0].what["name"], "Peer One (2)");
+}
+
+#[test]
+fn the_command_tells_the_name_that_its_host_took() {
+    // 6762-9-6
+    let Some(run) = TAKEN.recording() else { return };
+
+    let renamed = run.events("host_renamed");
+
+    assert_eq!(renamed.len(), 1);
+    assert_eq!(renamed[0].what["from"], "alpha.local.");
+    assert_eq!(renamed[0].what["host"], "alpha-2.local.");
+    let announced = run.events("announced");
+    assert_eq!(announced.len(), 1);
+    assert!(announced[0].at >= renamed[0].at);
+}
+
+#[test]
+fn the_command_tells_that_no_name_was_free_for_a_minute() {
+    // 6762-9-7
+    let Some(run) = OVERDUE.recording() else {
+        return;
+    };
+
+    let overdue = run.events("overdue");
+
+    assert_eq!(overdue.len(), 1);
+    let mut tried = run.events("renamed").into_iter();
+    let tried = tried.rfind(|renamed| renamed.at <= overdue[0].at);
+    assert_eq!(overdue[0].what["name"], tried.unwrap().what["name"]);
+    assert!(run.events("announced").is_empty());
 }
 
 #[test]

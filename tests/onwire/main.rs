@@ -40,6 +40,7 @@ use crate::stage::Play;
 
 /// All plays, the longest first.
 static ALL: &[&Play] = &[
+    &conflicts::OVERDUE,
     &lasting::UNHEARD,
     &lasting::SHORT,
     &conflicts::HOSTILE,

@@ -142,6 +142,11 @@ impl Stage {
         self.processes.push(Process::spawn(&mut command, verb));
     }
 
+    /// Returns how long ago something was marked.
+    pub(crate) fn since(&self, mark: &str) -> Duration {
+        self.recording.at(mark).elapsed()
+    }
+
     /// Remembers this instant under a name.
     pub(crate) fn mark(&mut self, name: &'static str) {
         self.mark_at(name, Instant::now());

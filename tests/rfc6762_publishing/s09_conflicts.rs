@@ -174,6 +174,40 @@ fn a_host_name_that_another_host_defends_is_given_up_by_all_services() {
 }
 
 #[test]
+fn every_service_is_told_once_that_its_host_was_renamed_and_then_that_it_is_announced() {
+    // 6762-9-6
+    let mut world = starting(15);
+    register(
+        &mut world,
+        Service::new("Scanner", "_uscan._tcp", 80).unwrap(),
+    );
+    let proxied = Service::new("Porch", "_rtsp._tcp", 554).unwrap();
+    let proxied = proxied.host("cam").unwrap();
+    register(
+        &mut world,
+        proxied.address("192.0.2.50".parse().unwrap()).unwrap(),
+    );
+    defend(&mut world, secs(10), |name| *name == make::name(HOST));
+
+    let told: Vec<_> = statuses(&world)
+        .into_iter()
+        .map(|(_, status)| match status {
+            Status::HostRenamed { from, to } => format!("{from} > {to}"),
+            Status::Announced { name } => name.label().into_owned(),
+            Status::Probing { .. } => "probing".to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let renamed = "printer.local. > printer-2.local.";
+    let announced = ["Porch", "Printer", "Scanner"];
+    assert_eq!(told[..3], ["probing"; 3]);
+    assert_eq!(told[3..5], [renamed; 2]);
+    let mut rest = told[5..].to_vec();
+    rest.sort();
+    assert_eq!(rest, announced);
+}
+
+#[test]
 fn names_are_counted_up_until_one_is_free() {
     // 6762-9-4, 6762-9-6
     let mut world = starting(6);

@@ -35,8 +35,13 @@ impl<'lab> Dashboard<'lab> {
     /// Starts it, for one who asks from a host of the laboratory.
     pub(crate) fn spawn_for(host: &'lab Host, command: &mut Command) -> Self {
         let mut dashboard = Self::spawn(command);
-        dashboard.host = Some(host);
+        dashboard.ask_from(host);
         dashboard
+    }
+
+    /// Lets all that is asked from here on come from a host of the laboratory.
+    pub(crate) fn ask_from(&mut self, host: &'lab Host) {
+        self.host = Some(host);
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Self {

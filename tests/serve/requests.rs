@@ -50,6 +50,29 @@ fn a_port_that_is_taken_ends_with_3_and_says_what_to_change() {
 }
 
 #[test]
+fn where_descriptors_run_out_no_other_address_is_advised() {
+    let mut advised = 0;
+    for limit in 12..30 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let plain = serve(&["--timeout", "0.01"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(plain.get_program());
+        let ended = command.args(plain.get_args()).output().unwrap();
+
+        let said = String::from_utf8(ended.stderr).unwrap();
+        if said.contains("cannot listen for browsers") {
+            assert!(
+                said.ends_with("raise the limit of open files (ulimit -n)\n"),
+                "{said}"
+            );
+            assert_eq!(ended.status.code(), Some(3));
+            advised += 1;
+        }
+    }
+    assert!(advised > 0);
+}
+
+#[test]
 fn figures_of_beacon_process_budget_and_tasks_are_there_for_scrapers() {
     let dashboard = Dashboard::start(&[]);
 
@@ -241,6 +264,44 @@ fn a_name_that_somebody_points_here_is_not_served() {
 }
 
 #[test]
+fn a_page_of_another_site_is_told_nothing_whatever_it_asks_for() {
+    let dashboard = Dashboard::start(&[]);
+    let ask = |path: &str, line: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{line}\r\n\r\n");
+        dashboard.ask(&head).status
+    };
+
+    for path in ["/", "/metrics", "/metrics.json", "/debug/tasks", "/nowhere"] {
+        assert_eq!(ask(path, "Origin: http://attacker.example"), 403, "{path}");
+        assert_eq!(ask(path, "Sec-Fetch-Site: cross-site"), 403, "{path}");
+    }
+    assert_eq!(ask("/", "Origin: http://localhost"), 200);
+    let followed = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate";
+    assert_eq!(ask("/", followed), 200, "a link");
+}
+
+#[test]
+fn one_host_of_the_link_has_three_quarters_of_the_connections_at_most() {
+    let Some(lab) = Lab::new(3, Families::V4) else {
+        return;
+    };
+    let [alpha, beta, gamma] = lab.hosts();
+    let mut serve = support::beacon(alpha, "serve");
+    let at = format!("{}:0", alpha.address());
+    let mut dashboard = Dashboard::spawn_for(beta, serve.args(["--json", "--listen", &at]));
+
+    let _held: Vec<_> = (0..24).map(|_| dashboard.connect()).collect();
+
+    let refused = dashboard.get("/healthz");
+    assert_eq!(
+        (refused.status, &*refused.headers["retry-after"]),
+        (503, "5")
+    );
+    dashboard.ask_from(gamma);
+    assert_eq!(dashboard.get("/healthz").status, 200);
+}
+
+#[test]
 fn a_head_that_is_too_long_is_refused_with_431() {
     let dashboard = Dashboard::start(&[]);
     let long = "x".repeat(9000);
@@ -307,6 +368,33 @@ fn descriptors_that_run_out_keep_clients_waiting_for_no_longer_than_they_are_mis
 
     assert!(told.what.contains("open files"), "{}", told.what);
     assert_eq!(dashboard.get("/healthz").status, 200);
+    for _ in 0..3 {
+        let held: Vec<_> = (0..30).map(|_| dashboard.connect()).collect();
+        drop(held);
+        assert_eq!(dashboard.get("/healthz").status, 200);
+    }
+    dashboard.process.terminate();
+    let again = |line: &String| line.contains("kept waiting");
+    let rest = dashboard.process.rest();
+    assert!(!rest.iter().any(again), "told once: {rest:?}");
+}
+
+#[test]
+fn who_comes_when_there_are_no_descriptors_to_wait_for_him_is_told_to_come_back() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]);
+    let plain = serve(&[]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let dashboard = Dashboard::spawn(&mut command);
+    let mut held: Vec<_> = (0..30).map(|_| dashboard.connect()).collect();
+
+    let told = held.iter_mut().any(|client| {
+        let _ = client.set_read_timeout(Some(Duration::from_millis(100)));
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 503"
+    });
+
+    assert!(told);
 }
 
 #[test]

@@ -28,17 +28,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Takes a socket over.
-    pub(crate) fn new(mut socket: TcpStream) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let both = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut socket, SOCKET, both)?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        Ok(Self {
-            poll,
-            socket,
-            waker,
-        })
+    /// Takes a socket over, or gives it back when the system refuses what is needed for waiting.
+    pub(crate) fn new(mut socket: TcpStream) -> Result<Self, (TcpStream, io::Error)> {
+        match watch(&mut socket) {
+            Ok((poll, waker)) => Ok(Self {
+                poll,
+                socket,
+                waker: Arc::new(waker),
+            }),
+            Err(error) => Err((socket, error)),
+        }
     }
 
     /// Lends what ends a wait.
@@ -125,6 +124,14 @@ impl Write for Connection {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn watch(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
+    let poll = Poll::new()?;
+    let both = Interest::READABLE | Interest::WRITABLE;
+    poll.registry().register(socket, SOCKET, both)?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    Ok((poll, waker))
 }
 
 const SOCKET: Token = Token(0);

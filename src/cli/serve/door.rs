@@ -3,6 +3,7 @@
 //! Nobody waits here for a client. One who is let in gets a lease and a thread of his own; one for
 //! whom there is none is told so in one packet.
 
+use std::fmt;
 use std::io;
 use std::io::Read;
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use beacon::Error;
+use beacon::lifecycle::SpawnError;
 use beacon::resources::KeyedLimiter;
 use beacon::resources::Quota;
 use beacon::stop::Stop;
@@ -24,6 +26,7 @@ use mio::Token;
 use mio::Waker;
 use mio::net::TcpListener;
 use mio::net::TcpStream;
+use nix::errno::Errno;
 use socket2::SockRef;
 
 use crate::cli::args::Listen;
@@ -40,8 +43,8 @@ pub(crate) struct Door {
     waker: Arc<Waker>,
     listener: TcpListener,
     address: SocketAddr,
-    /// Whether somebody waits who could not be taken in.
-    kept_waiting: bool,
+    /// When it was told last that somebody could not be taken in.
+    told: Option<Instant>,
 }
 
 impl Door {
@@ -53,6 +56,11 @@ impl Door {
     pub(crate) fn open(at: &Listen) -> Result<Self, Error> {
         Self::listen(at).map_err(|source| {
             let doing = "listen for browsers";
+            let lacks = [Errno::EMFILE, Errno::ENFILE].map(|lack| Some(lack as i32));
+            if lacks.contains(&source.raw_os_error()) {
+                // No other address would do.
+                return Error::System { doing, source };
+            }
             let text = format!("{at}: {source}; choose another address or port with --listen");
             let source = io::Error::other(text);
             Error::System { doing, source }
@@ -75,7 +83,7 @@ impl Door {
             waker,
             listener,
             address,
-            kept_waiting: false,
+            told: None,
         })
     }
 
@@ -113,16 +121,21 @@ impl Door {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return None,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
-                    _ => return Some(self.keep_waiting(&error)),
+                    // They stay where they are, when descriptors run out say.
+                    _ => {
+                        self.complain(format_args!("clients are kept waiting: {error}"));
+                        return Some(RETRY_AFTER);
+                    }
                 },
             };
-            self.kept_waiting = false;
             // Addresses of one host in both families are one.
             if often
                 .check_at(peer.ip().to_canonical(), Instant::now())
                 .is_pass()
             {
-                admit(house, socket, peer);
+                if let Err(error) = admit(house, socket, peer) {
+                    self.complain(format_args!("a client is sent away: {error}"));
+                }
             } else {
                 turn_away(house, socket, Status::TooMany);
             }
@@ -130,33 +143,33 @@ impl Door {
         None
     }
 
-    /// Leaves who has come where he is, when descriptors run out say, which is told once.
-    fn keep_waiting(&mut self, error: &io::Error) -> Duration {
-        if !self.kept_waiting {
-            log::warn!("clients are kept waiting: {error}");
+    /// Tells what is wrong, but not as often as clients like.
+    fn complain(&mut self, what: fmt::Arguments<'_>) {
+        let now = Instant::now();
+        if self.told.is_none_or(|told| now >= told + TELL_EVERY) {
+            log::warn!("{what}");
+            self.told = Some(now);
         }
-        self.kept_waiting = true;
-        RETRY_AFTER
     }
 }
 
-/// Gives a client his lease and his thread.
-fn admit(house: &Arc<House>, socket: TcpStream, peer: SocketAddr) {
-    let Ok(lease) = house.connections.try_lease(1) else {
-        return turn_away(house, socket, Status::Unavailable);
+/// Gives a client his lease and his thread, if there is room for him.
+fn admit(house: &Arc<House>, socket: TcpStream, peer: SocketAddr) -> Result<(), SpawnError> {
+    let guest = house.guests.enter(peer.ip());
+    let Some((guest, lease)) = guest.zip(house.connections.try_lease(1).ok()) else {
+        turn_away(house, socket, Status::Unavailable);
+        return Ok(());
     };
     let of_visit = Arc::clone(house);
     let spawned = house.visits.spawn("visit", move |stop| {
-        let _lease = lease;
+        let _leases = (guest, lease);
         visit::run(&of_visit, socket, peer, stop);
     });
-    if let Err(error) = spawned {
-        log::warn!("a client is sent away: {error}");
-    }
+    spawned.map(drop)
 }
 
 /// Tells why, as far as that goes without waiting.
-fn turn_away(house: &House, mut socket: TcpStream, status: Status) {
+pub(crate) fn turn_away(house: &House, mut socket: TcpStream, status: Status) {
     house.answered.count(status);
     // Bytes that nobody read would take back what is written.
     let mut bytes = [0; 4096];
@@ -173,6 +186,9 @@ const SEND_BYTES_MAX: usize = 128 << 10;
 
 /// When to try again to take in who could not be.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// How often it is told at most that clients cannot be taken in: they can bring that about.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// How often one address may connect. A page has one connection and a scraper one in seconds, and
 /// whoever looks for our limit finds this one.

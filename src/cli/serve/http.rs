@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) host: String,
     /// The page that asks, if a browser tells.
     origin: Option<String>,
+    /// Whether a browser says that a page of another site asks, and not who looks at it.
+    embedded: bool,
     /// The key of a WebSocket that is asked for. RFC 6455 §4.1.
     key: Option<String>,
 }
@@ -62,6 +64,7 @@ impl Request {
             query: query.to_owned(),
             host,
             origin: only(head.headers, "origin")?,
+            embedded: is_embedded(head.headers)?,
             key: websocket_key(head.headers)?,
         }))
     }
@@ -81,10 +84,11 @@ impl Request {
 
     /// Tells whether a browser would ask on behalf of a page that is not ours.
     pub(crate) fn is_foreign(&self) -> bool {
-        self.origin.as_ref().is_some_and(|origin| {
+        let is_ours = |origin: &String| {
             let authority = origin.split_once("://").map(|(_, authority)| authority);
-            !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(&self.host))
-        })
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(&self.host))
+        };
+        self.embedded || !self.origin.as_ref().is_none_or(is_ours)
     }
 
     /// Returns the answer that makes this a WebSocket, if that is what was asked for.
@@ -286,6 +290,17 @@ fn only(headers: &[Header<'_>], name: &str) -> Result<Option<String>, Status> {
         .ok_or(Status::BadRequest)
 }
 
+/// Tells whether a page of another site asks: for an image, say, with which no origin is sent. Who
+/// follows a link comes himself. Fetch Metadata Request Headers §2.
+fn is_embedded(headers: &[Header<'_>]) -> Result<bool, Status> {
+    let (site, mode) = (
+        only(headers, "sec-fetch-site")?,
+        only(headers, "sec-fetch-mode")?,
+    );
+    let is_ours = matches!(site.as_deref(), None | Some("same-origin" | "none"));
+    Ok(!is_ours && mode.as_deref() != Some("navigate"))
+}
+
 /// Returns the key if all is there that makes a WebSocket. RFC 6455 §4.2.1.
 fn websocket_key(headers: &[Header<'_>]) -> Result<Option<String>, Status> {
     let has = |name: &str, word: &str| {
@@ -443,6 +458,14 @@ mod tests {
         };
 
         assert!(!foreign(""), "no browser");
+        let fetched = |site, mode| {
+            foreign(&format!(
+                "Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\n"
+            ))
+        };
+        assert!(!fetched("same-origin", "cors") && !fetched("none", "navigate"));
+        assert!(!fetched("cross-site", "navigate"), "a link");
+        assert!(fetched("cross-site", "no-cors") && fetched("same-site", "cors"));
         assert!(!foreign("Origin: http://localhost:5380\r\n"));
         for other in [
             "http://localhost:8000",

@@ -1,6 +1,7 @@
 //! `beacon serve`: what is on the link and how this process stands, for browsers and scrapers.
 //!
-//! - [`door`]: who is let in; [`visit`]: one client from his first byte to his last
+//! - [`door`]: who is let in; [`guests`]: how many of one address
+//! - [`visit`]: one client from his first byte to his last
 //! - [`connection`]: a socket and the wait for it; [`http`]: requests and answers as bytes
 //! - [`pages`]: which path leads where; `page.html`: what a browser shows
 //! - [`feed`]: what is there, of which a [`client`] is told; [`pulse`] says when something
@@ -13,6 +14,7 @@ mod client;
 mod connection;
 mod door;
 mod feed;
+mod guests;
 mod http;
 mod pages;
 mod pulse;
@@ -51,6 +53,7 @@ use crate::cli::line::Line;
 use crate::cli::search::Search;
 use crate::cli::serve::door::Door;
 use crate::cli::serve::feed::Feed;
+use crate::cli::serve::guests::Guests;
 use crate::cli::serve::http::Status;
 use crate::cli::serve::stats::Stats;
 use crate::cli::stage::Stage;
@@ -75,6 +78,7 @@ pub(crate) struct House {
     stats: Arc<Stats>,
     budget: Budget,
     connections: Budget,
+    guests: Guests,
     doors: Arc<Tasks>,
     visits: Arc<Tasks>,
     /// Ends when clients are to be told that we leave.
@@ -92,6 +96,7 @@ impl House {
             feed: Arc::new(Feed::new(&budget)),
             stats: Arc::new(Stats::new(Registry::new(), beacon.warnings())),
             connections: budget.child("connections", Limit::At(CONNECTIONS_MAX)),
+            guests: Guests::new(OF_ONE_ADDRESS_MAX),
             budget,
             doors: Arc::new(Tasks::new(&stop)),
             visits: Arc::new(Tasks::new(&stop)),
@@ -215,6 +220,9 @@ const RING_EVERY: usize = 64;
 
 /// Clients at one time. Default 32: ten tabs, a scraper, and room for who has gone without a word.
 const CONNECTIONS_MAX: u64 = 32;
+
+/// Those of them that one address of the link may have: three quarters, as of the cache.
+const OF_ONE_ADDRESS_MAX: u64 = CONNECTIONS_MAX / 4 * 3;
 
 /// How long all of the end may take, and how much of it clients may take to go by themselves.
 const END_WITHIN: Duration = Duration::from_secs(2);

@@ -13,6 +13,7 @@ use mio::net::TcpStream;
 use crate::cli::serve::House;
 use crate::cli::serve::client::Client;
 use crate::cli::serve::connection::Connection;
+use crate::cli::serve::door::turn_away;
 use crate::cli::serve::http;
 use crate::cli::serve::http::HEAD_BYTES_MAX;
 use crate::cli::serve::http::Request;
@@ -27,7 +28,10 @@ pub(crate) fn run(house: &Arc<House>, socket: TcpStream, peer: SocketAddr, stop:
             Ok(()) => {}
             Err(error) => log::debug!("{peer}: {error}"),
         },
-        Err(error) => log::debug!("{peer} is sent away: {error}"),
+        Err((socket, error)) => {
+            log::debug!("{peer} is sent away: {error}");
+            turn_away(house, socket, Status::Unavailable);
+        }
     }
 }
 
@@ -39,7 +43,10 @@ fn serve(
 ) -> io::Result<()> {
     let _cancelled = stop.wakes(Arc::clone(connection.waker()));
     let _leaving = house.leaving.wakes(Arc::clone(connection.waker()));
+    // A page of somebody else, open in a browser here, may ask as well: the browser tells whose it
+    // is. RFC 6455 §10.2.
     let (head_only, response) = match read_request(house, &mut connection, stop)? {
+        Ok(request) if request.is_foreign() => (request.head_only, Status::Forbidden.into()),
         Ok(request) if request.path == FEED => match upgrade(&request) {
             Ok(switch) => {
                 house.answered.count(Status::Upgraded);
@@ -98,12 +105,8 @@ fn read_request(
     Ok(Err(Refusal { status, head_only }))
 }
 
-/// Returns what makes a request a WebSocket. A page of somebody else, open in a browser here, may
-/// ask for one as well: it is told whose page it is. RFC 6455 §10.2.
+/// Returns what makes a request a WebSocket.
 fn upgrade(request: &Request) -> Result<Vec<u8>, Status> {
-    if request.is_foreign() {
-        return Err(Status::Forbidden);
-    }
     let switch = request.upgrade().filter(|_| !request.head_only);
     switch.ok_or(Status::UpgradeRequired)
 }

@@ -19,6 +19,8 @@ pub(crate) struct Kept {
     path: PathBuf,
     /// Whether the last try failed, and that was told.
     failing: bool,
+    /// What was written last, if that was not told yet.
+    pub(crate) untold: Option<Written>,
 }
 
 /// What a file is for.
@@ -53,11 +55,12 @@ impl Kept {
             kind,
             path: path.to_owned(),
             failing: false,
+            untold: None,
         }
     }
 
     /// Writes what is there, unless the file says so already.
-    pub(crate) fn write(&mut self, services: &Services) -> Result<Option<Written>, FileError> {
+    pub(crate) fn write(&mut self, services: &Services) -> Result<(), FileError> {
         let content = match self.kind {
             Kind::FileSd => file_sd::write(services.iter()),
             Kind::Hosts => hosts::write(services.iter()),
@@ -68,11 +71,14 @@ impl Kept {
             self.failing = false;
             log::warn!("{:?} can be written again", self.path);
         }
-        Ok((replaced == Replaced::Written).then(|| Written {
-            kind: self.kind,
-            path: self.path.clone(),
-            entries: content.entries,
-        }))
+        if replaced == Replaced::Written {
+            self.untold = Some(Written {
+                kind: self.kind,
+                path: self.path.clone(),
+                entries: content.entries,
+            });
+        }
+        Ok(())
     }
 
     /// Tells once that it does not go on, until it did.

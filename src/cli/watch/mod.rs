@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use beacon::Beacon;
+use beacon::Event;
+use beacon::ServiceType;
 
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
@@ -42,9 +44,16 @@ pub(crate) fn run(beacon: &Beacon, stage: &mut Stage, wanted: &Watch) -> Result<
     };
     let Err(ended) = watcher.follow(stage);
     if matches!(ended, Ended::TimedOut { .. }) {
-        watcher.take()?;
+        let all = watcher.search.take_all()?;
+        watcher.apply(all);
         watcher.begun = false;
-        watcher.write(stage)?;
+        let written = watcher.write();
+        for file in &mut watcher.files {
+            if let Some(untold) = file.untold.take() {
+                stage.say(Line::Written(&untold))?;
+            }
+        }
+        written?;
     }
     ended.in_order()
 }
@@ -64,43 +73,59 @@ impl Watcher<'_> {
         loop {
             self.take()?;
             if self.pace.is_due(Instant::now()) {
-                self.write(stage)?;
+                let written = self.write();
+                self.tell(stage)?;
+                written?;
             }
             stage.wait_any_until(self.search.awaited(), self.pace.due())?;
         }
     }
 
     fn take(&mut self) -> Result<(), Ended> {
-        for (searched, event) in self.search.take()? {
+        let taken = self.search.take()?;
+        self.apply(taken);
+        Ok(())
+    }
+
+    fn apply(&mut self, taken: Vec<(ServiceType, Event)>) {
+        for (searched, event) in taken {
             if self.services.apply(searched, event) {
                 self.pace.changed(Instant::now());
             }
         }
-        Ok(())
     }
 
     /// Writes what has changed, as far as that goes: what cannot be written at the beginning or in
     /// the end is an error once the others are written, and is tried again in between.
-    fn write(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+    fn write(&mut self) -> Result<(), Ended> {
         let mut unwritten = None;
         for file in &mut self.files {
-            match file.write(&self.services) {
-                Ok(Some(written)) => stage.say(Line::Written(&written))?,
-                Ok(None) => {}
-                Err(error) => {
-                    if self.begun {
-                        file.complain(&error);
-                    }
-                    unwritten.get_or_insert(error);
+            if let Err(error) = file.write(&self.services) {
+                if self.begun {
+                    file.complain(&error);
                 }
+                unwritten.get_or_insert(error);
             }
         }
         match unwritten {
             Some(error) if !self.begun => return Err(Ended::Unwritten(error)),
             Some(_) => self.pace.failed(Instant::now()),
-            None => self.pace.written(),
+            None => self.pace.written(Instant::now()),
         }
         self.begun = true;
+        Ok(())
+    }
+
+    /// Tells of the files that were written. Who does not read keeps none from being written: he
+    /// hears of each what was written last when there is room again.
+    fn tell(&mut self, stage: &mut Stage) -> Result<(), Ended> {
+        for file in &mut self.files {
+            if let Some(written) = &file.untold {
+                if stage.offer(Line::Written(written))? {
+                    file.untold = None;
+                }
+            }
+        }
         Ok(())
     }
 }

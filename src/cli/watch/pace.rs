@@ -1,4 +1,5 @@
-//! When to write: soon after a change, seldom while there are many, and again when it failed.
+//! When to write: soon after a change, seldom while there are many, and again when it failed or
+//! when others may have changed or removed what was written.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -40,8 +41,9 @@ impl Pace {
         self.due = Some(settled.max(self.first_look_ends));
     }
 
-    pub(crate) fn written(&mut self) {
-        self.due = None;
+    /// Looks again after a while: a file that is as it was left is not touched then.
+    pub(crate) fn written(&mut self, now: Instant) {
+        self.due = Some(now + LOOK_AGAIN);
         self.changed = None;
     }
 
@@ -59,6 +61,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 const SETTLED: Duration = Duration::from_millis(100);
 const UNSETTLED_MAX: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a file may be missing, or say what others wrote.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -88,14 +92,23 @@ mod tests {
         let start = Instant::now();
         let mut pace = settled(start);
 
-        assert_eq!(due(&pace, start), None);
         for (change, expected) in [(2000, 2100), (2090, 2190), (2180, 2280), (2990, 3000)] {
             pace.changed(at(start, change));
             assert_eq!(due(&pace, start), Some(expected));
         }
-        pace.written();
+        pace.written(at(start, 3000));
         pace.changed(at(start, 3001));
         assert_eq!(due(&pace, start), Some(3101));
+    }
+
+    #[test]
+    fn what_was_written_is_looked_at_again_after_ten_seconds() {
+        let start = Instant::now();
+        let mut pace = settled(start);
+
+        assert_eq!(due(&pace, start), Some(10_000));
+        pace.written(at(start, 10_000));
+        assert_eq!(due(&pace, start), Some(20_000));
     }
 
     #[test]
@@ -111,7 +124,7 @@ mod tests {
 
     fn settled(start: Instant) -> Pace {
         let mut pace = Pace::begin(start);
-        pace.written();
+        pace.written(start);
         pace
     }
 

@@ -3,9 +3,11 @@
 //! Read RFC 6762 §8.1 and §9 first: the user hears of every name that is given up, and of a search
 //! that has not ended after a minute.
 
+use std::mem;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::dnssd::HostName;
 use crate::dnssd::InstanceName;
 use crate::protocol::engine::Engine;
 use crate::protocol::engine::Notice;
@@ -23,7 +25,7 @@ use crate::resources::Lease;
 pub(crate) struct Standing {
     /// Its place among the registrations that there may be.
     _place: Lease,
-    name: Option<InstanceName>,
+    names: Option<(InstanceName, HostName)>,
     announced: bool,
     /// A minute of probing is over, which was not reported yet.
     overdue: bool,
@@ -34,7 +36,7 @@ impl Standing {
     pub(crate) fn new(place: Lease) -> Self {
         Self {
             _place: place,
-            name: None,
+            names: None,
             announced: false,
             overdue: false,
             updates: Updates::default(),
@@ -165,10 +167,11 @@ impl Engine {
         // An address that comes is announced under a name that is ours all the while.
         announced |= before && !self.links.is_empty() && !self.is_claiming(id);
         let held = self.registry.get(id)?;
+        let host = held.host.as_ref().unwrap_or(self.registry.host());
         let status = self
             .standings
             .get_mut(&id)?
-            .next(&held.instance, announced)?;
+            .next(&held.instance, host, announced)?;
         let report = Chore::Report(id);
         match status {
             Status::Announced { .. } => self.chores.cancel(report),
@@ -216,18 +219,24 @@ impl Engine {
 
 impl Standing {
     /// Returns the next status to report; nothing when all is reported.
-    fn next(&mut self, name: &InstanceName, announced: bool) -> Option<Status> {
+    fn next(&mut self, name: &InstanceName, host: &HostName, announced: bool) -> Option<Status> {
         let name = name.clone();
-        match self.name.replace(name.clone()) {
-            None => return Some(Status::Probing { name }),
-            Some(from) if from != name => {
-                self.announced = false;
-                return Some(Status::Renamed { from, to: name });
-            }
-            Some(_) => {}
+        let Some((told_name, told_host)) = &mut self.names else {
+            self.names = Some((name.clone(), host.clone()));
+            return Some(Status::Probing { name });
+        };
+        if *told_name != name {
+            let from = mem::replace(told_name, name.clone());
+            self.announced = false;
+            return Some(Status::Renamed { from, to: name });
         }
-        let overdue = std::mem::take(&mut self.overdue);
-        let before = std::mem::replace(&mut self.announced, announced);
+        if told_host != host {
+            let (from, to) = (mem::replace(told_host, host.clone()), host.clone());
+            self.announced = false;
+            return Some(Status::HostRenamed { from, to });
+        }
+        let overdue = mem::take(&mut self.overdue);
+        let before = mem::replace(&mut self.announced, announced);
         match (before, announced) {
             (false, true) => Some(Status::Announced { name }),
             (true, false) => Some(Status::Probing { name }),
