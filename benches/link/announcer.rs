@@ -90,6 +90,7 @@ struct Devices {
 
 /// A question for all instances, whose known answers may come in several packets.
 struct Gathering {
+    /// Of those that were there when it was asked: who comes later has not heard it.
     known: Vec<bool>,
     until: Instant,
 }
@@ -156,7 +157,7 @@ impl Devices {
             match &mut self.gathering {
                 Some(gathering) if is_continuation => gathering.until = until,
                 _ if query.browses => {
-                    let known = vec![false; self.plan.instances];
+                    let known = vec![false; self.announced];
                     self.gathering = Some(Gathering { known, until });
                 }
                 _ => continue,
@@ -169,8 +170,10 @@ impl Devices {
             }
         }
         if let Some(gathering) = self.gathering.take_if(|all| all.until <= now) {
-            let missing: Vec<_> = (0..self.announced)
-                .filter(|number| !gathering.known[*number])
+            let all = gathering.known.iter().enumerate();
+            let missing: Vec<_> = all
+                .filter(|(_, known)| !**known)
+                .map(|(number, _)| number)
                 .collect();
             for (n, number) in missing.iter().enumerate() {
                 // Each device draws its delay; together they fill the time.

@@ -13,8 +13,8 @@
 //! - `budgets`: how much of all that may be held
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `digest_map`, `name_map`, `chance`: small
-//!   tools
+//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `tally`, `digest_map`, `name_map`,
+//!   `chance`: small tools
 
 mod budgets;
 mod cache;
@@ -35,6 +35,7 @@ mod registry;
 mod responding;
 mod slab;
 mod sorted;
+mod tally;
 mod timers;
 mod zone;
 

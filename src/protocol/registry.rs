@@ -16,6 +16,7 @@ use crate::dnssd::TxtProperties;
 use crate::error::Error;
 use crate::protocol::link::Link;
 use crate::protocol::record_set::RecordSet;
+use crate::protocol::tally::Tally;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::HOST_TTL;
 use crate::protocol::zone::OTHER_TTL;
@@ -49,10 +50,22 @@ pub struct RegistrationId(pub(crate) u64);
 pub(crate) struct Registry {
     services: BTreeMap<RegistrationId, Registered>,
     sets: BTreeMap<RegistrationId, PublishedSet>,
-    /// Which registration has an instance name, by the folded name.
-    instances: HashMap<Box<[u8]>, RegistrationId>,
+    /// Who has the name of an instance.
+    instances: Holders,
+    /// Who speaks for another host.
+    proxies: Holders,
+    /// Whose records have a name for themselves.
+    sole: Holders,
     host: HostName,
     next_id: u64,
+}
+
+/// Registrations by a name of theirs, whatever its case.
+#[derive(Debug, Default)]
+struct Holders {
+    by_name: HashMap<Box<[u8]>, Tally<RegistrationId>>,
+    /// How many there are, each counted with every name.
+    count: usize,
 }
 
 /// One registered service under the name that it has.
@@ -90,7 +103,9 @@ impl Registry {
         Self {
             services: BTreeMap::new(),
             sets: BTreeMap::new(),
-            instances: HashMap::new(),
+            instances: Holders::default(),
+            proxies: Holders::default(),
+            sole: Holders::default(),
             host,
             next_id: 0,
         }
@@ -111,7 +126,10 @@ impl Registry {
             instance,
             host,
         };
-        self.index(&registered.instance, id);
+        self.instances.add(registered.instance.name(), id);
+        if let Some(host) = &registered.host {
+            self.proxies.add(host.name(), id);
+        }
         self.services.insert(id, registered);
         id
     }
@@ -119,13 +137,22 @@ impl Registry {
     pub(crate) fn insert_set(&mut self, set: RecordSet) -> RegistrationId {
         let id = RegistrationId(self.next_id);
         self.next_id += 1;
+        if set.is_unique() {
+            self.sole.add(set.name(), id);
+        }
         self.sets.insert(id, PublishedSet { set, lost: false });
         id
     }
 
     /// Takes out a set of records. Tells whether there was one.
     pub(crate) fn remove_set(&mut self, id: RegistrationId) -> bool {
-        self.sets.remove(&id).is_some()
+        let Some(removed) = self.sets.remove(&id) else {
+            return false;
+        };
+        if removed.set.is_unique() {
+            self.sole.take(removed.set.name(), id);
+        }
+        true
     }
 
     /// Lets no record stand for a set any more.
@@ -141,7 +168,10 @@ impl Registry {
 
     pub(crate) fn remove(&mut self, id: RegistrationId) -> Option<Registered> {
         let removed = self.services.remove(&id)?;
-        self.instances.remove(&*removed.instance.name().folded());
+        self.instances.take(removed.instance.name(), id);
+        if let Some(host) = &removed.host {
+            self.proxies.take(host.name(), id);
+        }
         Some(removed)
     }
 
@@ -158,21 +188,17 @@ impl Registry {
         while self.by_instance(next.name()).is_some() {
             next = next.renamed();
         }
-        self.index(&next, id);
+        self.instances.add(next.name(), id);
         if let Some(held) = self.services.get_mut(&id) {
             let before = std::mem::replace(&mut held.instance, next);
-            self.instances.remove(&*before.name().folded());
+            self.instances.take(before.name(), id);
         }
     }
 
     /// Gives this host the next name that no other host has that registrations speak for.
     pub(crate) fn rename_host(&mut self) {
         let mut next = self.host.renamed();
-        while self
-            .services
-            .values()
-            .any(|held| held.host.as_ref() == Some(&next))
-        {
+        while self.proxies.first(next.name()).is_some() {
             next = next.renamed();
         }
         self.host = next;
@@ -200,11 +226,16 @@ impl Registry {
     /// Gives the next name to the host that registrations here speak for, and returns these
     /// registrations.
     pub(crate) fn rename_proxies(&mut self, host: &Name) -> Vec<RegistrationId> {
-        let mut moved = Vec::new();
-        for (id, held) in &mut self.services {
-            if let Some(named) = held.host.as_mut().filter(|named| named.name() == host) {
+        let moved = self.proxies.all(host);
+        for id in &moved {
+            if let Some(named) = self
+                .services
+                .get_mut(id)
+                .and_then(|held| held.host.as_mut())
+            {
+                self.proxies.take(named.name(), *id);
                 *named = named.renamed();
-                moved.push(*id);
+                self.proxies.add(named.name(), *id);
             }
         }
         moved
@@ -216,12 +247,12 @@ impl Registry {
 
     /// Tells whether any registration stands on this host, so that its name must be claimed.
     pub(crate) fn needs_host(&self) -> bool {
-        self.services.values().any(|held| held.host.is_none())
+        self.proxies.count < self.services.len()
     }
 
     /// Returns the registration that has this instance name.
     pub(crate) fn by_instance(&self, name: &Name) -> Option<RegistrationId> {
-        self.instances.get(&*name.folded()).copied()
+        self.instances.first(name)
     }
 
     /// Returns whose name this is. A proxied host that several registrations share belongs to the
@@ -233,25 +264,8 @@ impl Registry {
         if let Some(id) = self.by_instance(name) {
             return Some(Lineage::Instance(id));
         }
-        let proxies =
-            |held: &Registered| held.host.as_ref().is_some_and(|host| host.name() == name);
-        let mut all = self.services.iter();
-        let proxy = all.find(|(_, held)| proxies(held));
-        proxy
-            .map(|(id, _)| Lineage::Proxy(*id))
-            .or_else(|| self.records_at(name).map(Lineage::Records))
-    }
-
-    /// Returns the set that has a name for itself.
-    fn records_at(&self, name: &Name) -> Option<RegistrationId> {
-        let mut sets = self.sets.iter();
-        let at_name = sets.find(|(_, held)| held.set.is_unique() && held.set.name() == name);
-        at_name.map(|(id, _)| *id)
-    }
-
-    fn index(&mut self, instance: &InstanceName, id: RegistrationId) {
-        let folded = instance.name().folded();
-        self.instances.insert(Box::from(&*folded), id);
+        let proxy = self.proxies.first(name).map(Lineage::Proxy);
+        proxy.or_else(|| self.sole.first(name).map(Lineage::Records))
     }
 
     /// Returns the records that stand for a registration on a link.
@@ -328,6 +342,36 @@ impl Registry {
             });
         }
         drafts
+    }
+}
+
+impl Holders {
+    fn add(&mut self, name: &Name, id: RegistrationId) {
+        self.count += 1;
+        let folded = Box::from(&*name.folded());
+        self.by_name.entry(folded).or_default().add(id);
+    }
+
+    fn take(&mut self, name: &Name, id: RegistrationId) {
+        let folded = name.folded();
+        let Some(ids) = self.by_name.get_mut(&*folded) else {
+            return;
+        };
+        self.count -= usize::from(ids.take(id).is_some());
+        if ids.is_empty() {
+            self.by_name.remove(&*folded);
+        }
+    }
+
+    /// Returns the first that has a name.
+    fn first(&self, name: &Name) -> Option<RegistrationId> {
+        self.by_name.get(&*name.folded())?.values().next()
+    }
+
+    /// Returns all that have a name, in the order in which they were registered.
+    fn all(&self, name: &Name) -> Vec<RegistrationId> {
+        let ids = self.by_name.get(&*name.folded());
+        ids.into_iter().flat_map(Tally::values).collect()
     }
 }
 

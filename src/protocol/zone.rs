@@ -9,6 +9,7 @@
 //! ([`responding`](crate::protocol::responding)).
 
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::protocol::link::Family;
 use crate::protocol::name_map::NameMap;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
+use crate::protocol::tally::Tally;
 use crate::wire::Name;
 use crate::wire::NameKey;
 use crate::wire::Nsec;
@@ -106,7 +108,7 @@ pub(crate) struct Own {
     /// The name here that a pointer or an SRV record leads to, if there is one.
     target: Option<NameId>,
     /// The names it waits behind, with how many drafts asked for it so.
-    gates: SmallVec<[(Option<NameId>, usize); 1]>,
+    gates: Tally<Option<NameId>>,
     /// When it was last multicast, for each family.
     multicast: [Option<Instant>; 2],
     /// It was multicast, so that others hold it.
@@ -116,7 +118,9 @@ pub(crate) struct Own {
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(crate) name: Name,
-    pub(crate) records: Vec<OwnId>,
+    /// In the order of their ids. The thousands that a service type may have often go from the
+    /// first to the last, and no others are moved then.
+    records: VecDeque<OwnId>,
     /// The pointers among them by their target: a service type may have a thousand, and nobody is
     /// to make us walk them by asking for something else.
     pointers: NameMap<OwnId>,
@@ -136,11 +140,7 @@ impl Zone {
         let name = self.intern(&draft.record.name);
         let held = self.find_own(name, &draft.record);
         let id = held.unwrap_or_else(|| self.put(name, draft));
-        let own = self.get_mut(id);
-        match own.gates.iter_mut().find(|(other, _)| *other == gate) {
-            Some((_, drafts)) => *drafts += 1,
-            None => own.gates.push((gate, 1)),
-        }
+        self.get_mut(id).gates.add(gate);
         if let Some(gate) = gate {
             self.owner_mut(gate).waiting.insert(id);
         }
@@ -160,14 +160,9 @@ impl Zone {
         };
         let id = self.find_own(name, &draft.record)?;
         let own = self.get_mut(id);
-        let at = own.gates.iter().position(|(other, _)| *other == gate)?;
-        own.gates[at].1 -= 1;
-        let opened = own.gates[at].1 == 0;
-        if opened {
-            own.gates.swap_remove(at);
-        }
+        let left = own.gates.take(gate)?;
         let gone = own.gates.is_empty();
-        if let Some(gate) = gate.filter(|_| opened) {
+        if let Some(gate) = gate.filter(|_| left == 0) {
             self.owner_mut(gate).waiting.remove(&id);
         }
         let removed = gone.then(|| self.take(id));
@@ -256,7 +251,7 @@ impl Zone {
         name: NameId,
         record_type: RecordType,
     ) -> impl Iterator<Item = OwnId> + '_ {
-        let held = self.among(name, record_type).iter().copied();
+        let held = self.among(name, record_type);
         held.filter(move |id| self.get(*id).record.record_type() == record_type)
     }
 
@@ -266,7 +261,7 @@ impl Zone {
         name: NameId,
         asked: RecordType,
     ) -> impl Iterator<Item = OwnId> + '_ {
-        let held = self.among(name, asked).iter().copied();
+        let held = self.among(name, asked);
         held.filter(move |id| {
             let held = self.get(*id).record.record_type();
             // An alias answers for every type. RFC 1034 §3.6.2.
@@ -353,8 +348,8 @@ impl Zone {
     ///
     /// 6762 §5: a unique record is no answer until its name was verified.
     pub(crate) fn is_usable(&self, id: OwnId) -> bool {
-        let mut gates = self.get(id).gates.iter();
-        gates.any(|(gate, _)| gate.is_none_or(|name| self.is_verified(name)))
+        let mut gates = self.get(id).gates.values();
+        gates.any(|gate| gate.is_none_or(|name| self.is_verified(name)))
     }
 
     /// Returns the record that denies every type that `name` lacks, when all of the name is ours
@@ -460,12 +455,13 @@ impl Zone {
     }
 
     /// Returns those of a name's records among which all of a type are.
-    fn among(&self, name: NameId, record_type: RecordType) -> &[OwnId] {
+    fn among(&self, name: NameId, record_type: RecordType) -> impl Iterator<Item = OwnId> + '_ {
         let owner = self.owner(name);
-        match record_type {
-            RecordType::PTR | RecordType::ANY => &owner.records,
-            _ => &owner.others,
-        }
+        let (first, last) = match record_type {
+            RecordType::PTR | RecordType::ANY => owner.records.as_slices(),
+            _ => (&owner.others[..], &[][..]),
+        };
+        first.iter().chain(last).copied()
     }
 
     fn find_pointer(&self, name: NameId, target: NameKey<'_>) -> Option<OwnId> {
@@ -482,12 +478,12 @@ impl Zone {
             ownership: draft.ownership,
             name,
             target: target.as_ref().and_then(|target| self.find(target.key())),
-            gates: SmallVec::new(),
+            gates: Tally::default(),
             multicast: [None; 2],
             announced: false,
         });
         let owner = self.owner_mut(name);
-        owner.records.push(id);
+        owner.records.push_back(id);
         match &target {
             Some(target) if is_pointer => {
                 owner.pointers.insert(target.key(), target, id);
@@ -507,7 +503,7 @@ impl Zone {
         }
         let id = self.names.insert(Owner {
             name: name.clone(),
-            records: Vec::new(),
+            records: VecDeque::new(),
             pointers: NameMap::default(),
             others: Vec::new(),
             waiting: BTreeSet::new(),
@@ -532,7 +528,9 @@ impl Zone {
         let own = self.records.remove(id).expect("found just before");
         let target = leads_to(&own.record).cloned();
         let owner = self.owner_mut(own.name);
-        owner.records.retain(|held| *held != id);
+        if let Ok(at) = owner.records.binary_search(&id) {
+            owner.records.remove(at);
+        }
         match &target {
             Some(target) if own.record.record_type() == RecordType::PTR => {
                 owner.pointers.remove(target.key());

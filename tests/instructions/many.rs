@@ -6,6 +6,7 @@ use std::time::Duration;
 use beacon::Limits;
 use beacon::Service;
 use beacon::protocol::Depth;
+use beacon::protocol::Engine;
 use beacon::wire::Record;
 use beacon::wire::RecordType;
 
@@ -40,6 +41,7 @@ pub(crate) fn pieces() -> Vec<Piece> {
         few_and_many("long queries", 500, 2500, 25, hear_long_queries),
         few_and_many("beyond the cache", 2000, 10_000, EACH, hear_too_much),
         few_and_many("claim", 100, 500, 1, claim),
+        few_and_many("say goodbye", 200, 1000, 1, say_goodbye),
         few_and_many("ask plainly", 500, 2500, 1, ask_plainly),
         few_and_many("put off", 200, 1000, 1, put_off),
     ]
@@ -166,6 +168,23 @@ fn claim(services: usize) -> Work {
             let pointers = said.filter(|record| record.record_type() == RecordType::PTR);
             assert_eq!(pointers.count(), 2 * (services + 1 + 1));
         }
+    })
+}
+
+/// Takes back so many services at once, as at the end.
+fn say_goodbye(services: usize) -> Work {
+    let mut world = publishing(services);
+    let from = world.time();
+    Box::new(move |n| {
+        if n > 0 {
+            return;
+        }
+        world.with(0, Engine::shutdown);
+        world.run(secs(1));
+        let said = world.sent(0, from).into_iter();
+        let said = said.flat_map(|packet| packet.message.answers.clone());
+        let pointers = said.filter(|record| record.record_type() == RecordType::PTR);
+        assert_eq!(pointers.count(), services + 1 + 1);
     })
 }
 
