@@ -45,7 +45,17 @@ impl<T: Copy + Ord> Tally<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.values().next().is_none()
+        !self.any(|_| true)
+    }
+
+    /// Tells whether `is` holds for any of the values.
+    #[inline]
+    pub(crate) fn any(&self, mut is: impl FnMut(T) -> bool) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(only, _) => is(*only),
+            Self::Many(all) => all.keys().any(|value| is(*value)),
+        }
     }
 
     /// Returns the values, each once.
@@ -72,6 +82,7 @@ mod tests {
         }
 
         assert!(tally.values().eq([5, 7, 9]));
+        assert!(tally.any(|value| value == 9) && !tally.any(|value| value == 8));
         assert_eq!(
             [7, 9, 9, 5, 8].map(|value| tally.take(value)),
             [Some(1), Some(0), None, Some(1), None]

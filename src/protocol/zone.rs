@@ -118,8 +118,8 @@ pub(crate) struct Own {
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(crate) name: Name,
-    /// In the order of their ids. The thousands that a service type may have often go from the
-    /// first to the last, and no others are moved then.
+    /// In the order of their ids, in one piece. The thousands that a service type may have go from
+    /// the first to the last in the end, and no others are moved then.
     records: VecDeque<OwnId>,
     /// The pointers among them by their target: a service type may have a thousand, and nobody is
     /// to make us walk them by asking for something else.
@@ -251,7 +251,7 @@ impl Zone {
         name: NameId,
         record_type: RecordType,
     ) -> impl Iterator<Item = OwnId> + '_ {
-        let held = self.among(name, record_type);
+        let held = self.among(name, record_type).iter().copied();
         held.filter(move |id| self.get(*id).record.record_type() == record_type)
     }
 
@@ -261,7 +261,7 @@ impl Zone {
         name: NameId,
         asked: RecordType,
     ) -> impl Iterator<Item = OwnId> + '_ {
-        let held = self.among(name, asked);
+        let held = self.among(name, asked).iter().copied();
         held.filter(move |id| {
             let held = self.get(*id).record.record_type();
             // An alias answers for every type. RFC 1034 §3.6.2.
@@ -348,7 +348,7 @@ impl Zone {
     ///
     /// 6762 §5: a unique record is no answer until its name was verified.
     pub(crate) fn is_usable(&self, id: OwnId) -> bool {
-        let mut gates = self.get(id).gates.values();
+        let gates = &self.get(id).gates;
         gates.any(|gate| gate.is_none_or(|name| self.is_verified(name)))
     }
 
@@ -455,13 +455,12 @@ impl Zone {
     }
 
     /// Returns those of a name's records among which all of a type are.
-    fn among(&self, name: NameId, record_type: RecordType) -> impl Iterator<Item = OwnId> + '_ {
+    fn among(&self, name: NameId, record_type: RecordType) -> &[OwnId] {
         let owner = self.owner(name);
-        let (first, last) = match record_type {
-            RecordType::PTR | RecordType::ANY => owner.records.as_slices(),
-            _ => (&owner.others[..], &[][..]),
-        };
-        first.iter().chain(last).copied()
+        match record_type {
+            RecordType::PTR | RecordType::ANY => owner.records.as_slices().0,
+            _ => &owner.others,
+        }
     }
 
     fn find_pointer(&self, name: NameId, target: NameKey<'_>) -> Option<OwnId> {
@@ -484,6 +483,7 @@ impl Zone {
         });
         let owner = self.owner_mut(name);
         owner.records.push_back(id);
+        owner.records.make_contiguous();
         match &target {
             Some(target) if is_pointer => {
                 owner.pointers.insert(target.key(), target, id);
@@ -530,6 +530,7 @@ impl Zone {
         let owner = self.owner_mut(own.name);
         if let Ok(at) = owner.records.binary_search(&id) {
             owner.records.remove(at);
+            owner.records.make_contiguous();
         }
         match &target {
             Some(target) if own.record.record_type() == RecordType::PTR => {
