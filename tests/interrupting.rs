@@ -6,6 +6,9 @@ mod support;
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process;
 use std::process::Command;
 use std::process::Stdio;
@@ -99,6 +102,28 @@ fn a_reader_that_does_not_read_cannot_keep_the_command_from_ending() {
 
     assert_eq!(status.code(), Some(0));
     expect(&mut browser, "removed");
+}
+
+#[test]
+fn a_reader_who_does_not_read_the_log_keeps_nothing_from_its_way() {
+    let kind = service_type('k');
+    // Not one byte more fits.
+    let (_unread, mut log) = UnixStream::pair().unwrap();
+    log.set_nonblocking(true).unwrap();
+    while log.write(&[b'.'; 4096]).is_ok() {}
+    log.set_nonblocking(false).unwrap();
+    let mut command = beacon(&["publish", "Lamp", &kind, "80", "-vvv", "--interface", "lo"]);
+    command.stderr(OwnedFd::from(log)).stdout(Stdio::piped());
+
+    let mut publisher = command.spawn().unwrap();
+    let mut lines = BufReader::new(publisher.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().expect("a line").unwrap();
+    assert!(next().starts_with("probing"));
+    assert!(next().starts_with("announced"));
+    shell(&format!("kill -USR1 {0}; kill -TERM {0}", publisher.id()));
+
+    assert!(next().starts_with("goodbye"));
+    assert_eq!(publisher.wait().unwrap().code(), Some(0));
 }
 
 #[test]

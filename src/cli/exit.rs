@@ -10,7 +10,6 @@
 
 use std::fmt::Display;
 use std::io;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use beacon::Error;
 use beacon::ErrorKind;
 use beacon::output::FileError;
 
+use crate::cli::aside;
 use crate::cli::supervisor::Unstarted;
 
 /// How a verb ended that could do its work.
@@ -94,8 +94,7 @@ pub(crate) fn show_usage(error: &clap::Error) -> ExitCode {
 }
 
 fn show(error: &dyn Display) {
-    // Not `eprintln`, which panics where standard error is closed; the exit code still tells.
-    let _ = writeln!(io::stderr(), "error: {error}");
+    aside::say(format!("error: {error}\n").into_bytes());
 }
 
 fn code(ended: &Result<Outcome, Ended>) -> u8 {

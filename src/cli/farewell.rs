@@ -3,14 +3,13 @@
 //! It is told on standard error, like all that is no event: as a table to whoever wants to know
 //! more (`-v`) and when something did not end in order; with `--json` as one object.
 
-use std::io;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use beacon::Beacon;
 use beacon::lifecycle::Report;
 
+use crate::cli::aside;
 use crate::cli::json;
 use crate::cli::plan::Format;
 
@@ -31,8 +30,7 @@ pub(crate) fn tell(report: &Report, format: Format) {
         Format::Text => log::warn!("not all ended in order:\n{report}"),
         Format::Json if log::log_enabled!(level) => {
             let line = format!("{}\n", json::shutdown(report));
-            // In one piece, between whatever else is written there; nobody may listen.
-            let _ = io::stderr().write_all(line.as_bytes());
+            aside::say(line.into_bytes());
         }
         Format::Json => {}
     }

@@ -8,11 +8,13 @@
 //!   says, in [`lines`]
 //! - [`stage`]: where a verb waits and speaks; [`state`]: how things stand, for who asks
 //! - [`interrupt`]: signals, and a reader that went away
-//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes
+//! - [`output`]: the thread that writes; [`line`], [`json`], [`text`], [`data`]: what it writes;
+//!   [`aside`]: the one that writes to standard error
 //! - `heap`: who allocated what, with the feature `heap-profile`
 //! - [`farewell`]: how it ended; [`exit`]: why, and the exit code for it
 
 mod args;
+mod aside;
 mod browse;
 mod data;
 mod doctor;
@@ -43,6 +45,7 @@ mod watch;
 
 use std::env;
 use std::io;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::Weak;
@@ -51,6 +54,7 @@ use beacon::Beacon;
 use beacon::Error;
 
 use crate::cli::args::Args;
+use crate::cli::aside::Aside;
 use crate::cli::exit::Ended;
 use crate::cli::exit::Outcome;
 use crate::cli::interrupt::Interrupts;
@@ -60,6 +64,12 @@ use crate::cli::stage::Stage;
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    let code = obey();
+    aside::finish();
+    code
+}
+
+fn obey() -> ExitCode {
     // Before anything else, so that a signal during the start is not the end of the process.
     let interrupts = Interrupts::listen();
     let args = match Args::read(env::args_os()) {
@@ -133,15 +143,25 @@ fn end(stage: Stage, outcome: Result<Outcome, Ended>) -> Result<Outcome, Ended> 
 /// for, or more with each `-v`.
 fn start_log(verbosity: u8) {
     let level = match verbosity {
-        0 => {
-            return env_logger::init_from_env(env_logger::Env::default().default_filter_or("warn"));
-        }
-        1 => log::LevelFilter::Info,
-        2 => log::LevelFilter::Debug,
-        _ => log::LevelFilter::Trace,
+        0 => None,
+        1 => Some(log::LevelFilter::Info),
+        2 => Some(log::LevelFilter::Debug),
+        _ => Some(log::LevelFilter::Trace),
     };
-    env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Warn)
-        .filter_module("beacon", level)
-        .init();
+    let mut log = env_logger::Builder::new();
+    if let Some(level) = level {
+        log.filter_level(log::LevelFilter::Warn);
+        log.filter_module("beacon", level);
+    } else {
+        log.parse_env(env_logger::Env::default().default_filter_or("warn"));
+    }
+    let mut unsaid = COLOR_SETTINGS.iter().map(env::var_os);
+    if io::stderr().is_terminal() && unsaid.all(|setting| setting.is_none()) {
+        log.write_style(env_logger::WriteStyle::Always);
+    }
+    log.target(env_logger::Target::Pipe(Box::new(Aside)));
+    log.init();
 }
+
+/// What decides about colors when it is set.
+const COLOR_SETTINGS: [&str; 2] = ["NO_COLOR", "RUST_LOG_STYLE"];

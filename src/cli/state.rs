@@ -3,8 +3,6 @@
 //! Standard output is for events alone, and its reader may be slow.
 
 use std::fmt::Write;
-use std::io;
-use std::io::Write as _;
 
 use beacon::Beacon;
 use beacon::Figures;
@@ -13,6 +11,7 @@ use beacon::telemetry::Collect;
 use beacon::telemetry::Page;
 use beacon::telemetry::Process;
 
+use crate::cli::aside;
 use crate::cli::plan::Format;
 
 /// Shows how a beacon stands, if it is there still: figures and budgets as tables, or all that a
@@ -23,8 +22,7 @@ pub(crate) fn show(beacon: Option<&Beacon>, format: Format) {
         (Some(beacon), Format::Json) => json(beacon),
         (Some(beacon), Format::Text) => text(beacon),
     };
-    // In one piece, between whatever else is written there; nobody may listen.
-    let _ = io::stderr().write_all(shown.as_bytes());
+    aside::say(shown.into_bytes());
 }
 
 fn json(beacon: &Beacon) -> String {
