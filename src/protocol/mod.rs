@@ -13,7 +13,7 @@
 //! - `budgets`: how much of all that may be held
 //! - `pack`: records into responses
 //! - `link`, `event`, `outbox`: what goes in and out
-//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `tally`, `digest_map`, `name_map`,
+//! - `timers`, `deadlines`, `slab`, `ledger`, `sorted`, `few`, `digest_map`, `name_map`,
 //!   `chance`: small tools
 
 mod budgets;
@@ -24,6 +24,7 @@ mod deadlines;
 mod digest_map;
 mod engine;
 mod event;
+mod few;
 mod ledger;
 mod link;
 mod name_map;
@@ -35,7 +36,6 @@ mod registry;
 mod responding;
 mod slab;
 mod sorted;
-mod tally;
 mod timers;
 mod zone;
 

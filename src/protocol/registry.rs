@@ -14,9 +14,9 @@ use crate::dnssd::Service;
 use crate::dnssd::ServiceType;
 use crate::dnssd::TxtProperties;
 use crate::error::Error;
+use crate::protocol::few::Few;
 use crate::protocol::link::Link;
 use crate::protocol::record_set::RecordSet;
-use crate::protocol::tally::Tally;
 use crate::protocol::zone::Draft;
 use crate::protocol::zone::HOST_TTL;
 use crate::protocol::zone::OTHER_TTL;
@@ -63,7 +63,7 @@ pub(crate) struct Registry {
 /// Registrations by a name of theirs, whatever its case.
 #[derive(Debug, Default)]
 struct Holders {
-    by_name: HashMap<Box<[u8]>, Tally<RegistrationId>>,
+    by_name: HashMap<Box<[u8]>, Few<RegistrationId>>,
     /// How many there are, each counted with every name.
     count: usize,
 }
@@ -349,7 +349,7 @@ impl Holders {
     fn add(&mut self, name: &Name, id: RegistrationId) {
         self.count += 1;
         let folded = Box::from(&*name.folded());
-        self.by_name.entry(folded).or_default().add(id);
+        self.by_name.entry(folded).or_default().or_default(id);
     }
 
     fn take(&mut self, name: &Name, id: RegistrationId) {
@@ -357,7 +357,7 @@ impl Holders {
         let Some(ids) = self.by_name.get_mut(&*folded) else {
             return;
         };
-        self.count -= usize::from(ids.take(id).is_some());
+        self.count -= usize::from(ids.remove(id).is_some());
         if ids.is_empty() {
             self.by_name.remove(&*folded);
         }
@@ -365,13 +365,13 @@ impl Holders {
 
     /// Returns the first that has a name.
     fn first(&self, name: &Name) -> Option<RegistrationId> {
-        self.by_name.get(&*name.folded())?.values().next()
+        self.by_name.get(&*name.folded())?.keys().next()
     }
 
     /// Returns all that have a name, in the order in which they were registered.
     fn all(&self, name: &Name) -> Vec<RegistrationId> {
         let ids = self.by_name.get(&*name.folded());
-        ids.into_iter().flat_map(Tally::values).collect()
+        ids.into_iter().flat_map(Few::keys).collect()
     }
 }
 

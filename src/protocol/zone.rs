@@ -15,13 +15,13 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::protocol::few::Few;
 use crate::protocol::ledger::Id;
 use crate::protocol::ledger::Ledger;
 use crate::protocol::link::Family;
 use crate::protocol::name_map::NameMap;
 use crate::protocol::sorted::IN_PLACE;
 use crate::protocol::sorted::Sorted;
-use crate::protocol::tally::Tally;
 use crate::wire::Name;
 use crate::wire::NameKey;
 use crate::wire::Nsec;
@@ -108,7 +108,7 @@ pub(crate) struct Own {
     /// The name here that a pointer or an SRV record leads to, if there is one.
     target: Option<NameId>,
     /// The names it waits behind, with how many drafts asked for it so.
-    gates: Tally<Option<NameId>>,
+    gates: Few<Option<NameId>, usize>,
     /// When it was last multicast, for each family.
     multicast: [Option<Instant>; 2],
     /// It was multicast, so that others hold it.
@@ -140,7 +140,7 @@ impl Zone {
         let name = self.intern(&draft.record.name);
         let held = self.find_own(name, &draft.record);
         let id = held.unwrap_or_else(|| self.put(name, draft));
-        self.get_mut(id).gates.add(gate);
+        *self.get_mut(id).gates.or_default(gate) += 1;
         if let Some(gate) = gate {
             self.owner_mut(gate).waiting.insert(id);
         }
@@ -160,9 +160,14 @@ impl Zone {
         };
         let id = self.find_own(name, &draft.record)?;
         let own = self.get_mut(id);
-        let left = own.gates.take(gate)?;
+        let drafts = own.gates.get_mut(gate)?;
+        *drafts -= 1;
+        let opened = *drafts == 0;
+        if opened {
+            own.gates.remove(gate);
+        }
         let gone = own.gates.is_empty();
-        if let Some(gate) = gate.filter(|_| left == 0) {
+        if let Some(gate) = gate.filter(|_| opened) {
             self.owner_mut(gate).waiting.remove(&id);
         }
         let removed = gone.then(|| self.take(id));
@@ -477,7 +482,7 @@ impl Zone {
             ownership: draft.ownership,
             name,
             target: target.as_ref().and_then(|target| self.find(target.key())),
-            gates: Tally::default(),
+            gates: Few::default(),
             multicast: [None; 2],
             announced: false,
         });
